@@ -1,0 +1,64 @@
+# `make run` and `make test` set everything up by themselves; the others build on the same set-up.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint types bench fuzz check setup lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+FUZZ_INPUTS ?= 1000000
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "This needs Python 3.11 or later. Call: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { echo "Python's venv module is missing. Install it (Debian: python3-venv) and call again." >&2; exit 1; }
+	@echo "Setting up $(VENV) (once, about half a minute) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(READY)  ## make .venv with everything pinned in requirements.lock
+
+run: $(READY)  ## open a recorded terminal (or attach to the one that waits)
+	@$(BIN)/cctm
+
+demo: $(READY)  ## a tour without a keyboard
+	@$(BIN)/python docs/demo.py
+
+test: $(READY)  ## all tests with coverage
+	@rm -f .coverage .coverage.*
+	@COVERAGE_PROCESS_START=pyproject.toml $(BIN)/python -m coverage run -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report --format=total --include='cctm/protocol/*,cctm/archive/*' --fail-under=98 \
+	  | sed 's/^/branch coverage of protocol and archive: /; s/$$/ %/'
+	@$(BIN)/python -m coverage report --fail-under=90
+
+lint: $(READY)  ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)  ## mypy, strict
+	@$(BIN)/mypy
+
+layers: $(READY)  ## import-linter: who may import whom
+	@$(BIN)/lint-imports
+
+bench: $(READY)  ## side by side with tmux, screen, dtach, script, asciinema
+	@$(BIN)/python -m bench $(ARGS)
+
+fuzz: $(READY)  ## FUZZ_INPUTS inputs at each decoder
+	@$(BIN)/python -m tests.fuzz $(FUZZ_INPUTS)
+
+check: lint types layers test  ## everything that must hold before a commit lands
+
+lock:  ## pin again what pyproject.toml asks for (needs uv)
+	uv pip compile --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	  --no-emit-find-links --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
