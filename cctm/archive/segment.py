@@ -21,14 +21,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from cctm.protocol.entry import MAX_WIRE_BYTES
 from cctm.protocol.keys import LogId
 
 MAGIC: Final = b"CCTMSEG\0"
 SEGMENT_BYTES: Final = 64 << 20
 FRAME: Final = struct.Struct(">II")
 
-# The largest body (SPEC.md §11) and what stands around it: at most 1 + 9 + 1 + 34 + 34 + 5 + 66 bytes.
-PAYLOAD_LIMIT_BYTES: Final = (33 << 20) + 150
+# Of a payload: the largest body (SPEC.md §11) and what stands around it.
+PAYLOAD_LIMIT_BYTES: Final = MAX_WIRE_BYTES
 _CHUNK_BYTES: Final = 1 << 20
 
 # Where a payload may begin, so that the next record is found without a checksum at every byte.
