@@ -207,8 +207,10 @@ def box(public: bytes, framed: bytes, seed: bytes) -> bytes:
     Args:
         seed: 32 fresh random bytes, of the ephemeral key.
     Raises:
-        LocalError: *public* is a point of small order, to which no secret can be agreed.
+        LocalError: *public* is not 32 bytes, or a point of small order, to which no secret can be agreed.
     """
+    if len(public) != 32:
+        raise LocalError("box key that is not 32 bytes")
     ephemeral_public, ephemeral_secret = crypto_box_seed_keypair(seed)
     nonce = hashlib.blake2b(ephemeral_public + public, digest_size=NONCE_BYTES).digest()
     try:
