@@ -53,7 +53,7 @@ from .seal import (
 
 MIN_BOXES: Final = 4
 MAX_BOXES: Final = 1_024
-MAX_GRANT_BYTES: Final = 2**20
+MAX_GRANT_BYTES: Final = 16 * 2**20
 MAX_SECRETS: Final = 4_096
 MAX_ROLES: Final = 4_096
 MAX_CUTS: Final = 4_096
@@ -101,7 +101,7 @@ def make_grant(
     """
     if place.kind is not EntryKind.GRANT or place.key_id != epoch.key_id:
         raise LocalError("not the place of this grant")
-    if not 1 <= len(recipients) <= MAX_BOXES or len(table.cuts) > MAX_CUTS or len(table.roles) > MAX_ROLES:
+    if not 1 <= len(recipients) <= MAX_BOXES:
         raise LocalError("no recipients, or too many")
     plains = [_encode_box(place.channel, epoch, recipient) for recipient in recipients]
     size = max(len(frame(plain)) for plain in plains)
@@ -140,22 +140,28 @@ def _draw(seed: bytes, use: str, index: int) -> bytes:
 
 
 def _encode_box(channel: ChannelId, epoch: EpochSecret, recipient: Recipient) -> bytes:
+    """The plain text of a box, which is read back at once: a host must not make what a recipient refuses."""
     secrets = sorted(recipient.secrets, key=lambda secret: secret.number)
-    if epoch not in secrets or len({secret.number for secret in secrets}) != len(secrets) > MAX_SECRETS:
-        raise LocalError("a recipient's secrets")
     pairs: list[Encodable] = [(secret.number, secret.secret) for secret in secrets]
-    return encode((_BOX_PURPOSE, channel, epoch.number, recipient.box_public, pairs))
+    plain = encode((_BOX_PURPOSE, channel, epoch.number, recipient.box_public, pairs))
+    try:
+        _, readable = decode_box_untrusted(plain, channel, recipient.box_public)
+    except MalformedError as error:
+        raise LocalError("a recipient's secrets") from error
+    if epoch not in readable:
+        raise LocalError("a recipient without the epoch's secret")
+    return plain
 
 
 def _encode_table(number: int, table: Table) -> bytes:
-    return encode(
-        (
-            _TABLE_PURPOSE,
-            number,
-            [(member, int(role)) for member, role in sorted(table.roles.items())],
-            sorted(table.cuts),
-        )
-    )
+    """The plain text of the table, read back like the boxes."""
+    roles: list[Encodable] = [(member, int(role)) for member, role in sorted(table.roles.items())]
+    plain = encode((_TABLE_PURPOSE, number, roles, sorted(table.cuts)))
+    try:
+        decode_table_untrusted(plain, number)
+    except MalformedError as error:
+        raise LocalError("role table") from error
+    return plain
 
 
 def decode_grant_body_untrusted(body: bytes) -> tuple[list[bytes], bytes]:

@@ -42,6 +42,11 @@ CODE_HEAD_BYTES: Final = 9
 PAD_FLOOR_BYTES: Final = 64
 COMPRESS_FROM_BYTES: Final = 512
 
+# What a device wraps, each with its context: (channel), (channel, epoch number), (channel).
+WRAP_WRITER: Final = "cctm wrap writer"
+WRAP_EPOCH: Final = "cctm wrap epoch"
+WRAP_ABOUT: Final = "cctm wrap about"
+
 _PLAIN, _ZSTD = 0, 1
 _SIZE_BYTES: Final = 4
 
@@ -207,8 +212,10 @@ def box(public: bytes, framed: bytes, seed: bytes) -> bytes:
     Args:
         seed: 32 fresh random bytes, of the ephemeral key.
     Raises:
-        LocalError: *public* is a point of small order, to which no secret can be agreed.
+        LocalError: *public* is not 32 bytes, or a point of small order, to which no secret can be agreed.
     """
+    if len(public) != 32:
+        raise LocalError("box key that is not 32 bytes")
     ephemeral_public, ephemeral_secret = crypto_box_seed_keypair(seed)
     nonce = hashlib.blake2b(ephemeral_public + public, digest_size=NONCE_BYTES).digest()
     try:
