@@ -148,7 +148,7 @@ class Archive:
         opener = Opener(channel, self.device, remembered.secrets)
         for log in self.logs(channel):
             yield from self.log_entries(
-                Walk(self.directory, log, writer=self._writer_of(log, remembered)), opener
+                Walk(self.directory, log, writer=self.writer_of(log, remembered)), opener
             )
 
     def log_entries(self, walk: Walk, opener: Opener) -> Iterator[OpenedEntry | Finding]:
@@ -184,7 +184,7 @@ class Archive:
         logs: list[list[Output]] = []  # of the newest first
         end = 0
         for log in reversed(self.logs(channel)):
-            found, outputs = self._tail_of(log, n_bytes, opener, self._writer_of(log, remembered))
+            found, outputs = self._tail_of(log, n_bytes, opener, self.writer_of(log, remembered))
             if stream is not None and found != stream:
                 break
             if found is None or not outputs:
@@ -289,7 +289,7 @@ class Archive:
     def _catalogue(self) -> Catalogue:
         return Catalogue.open_read_only(self.home.catalogue, self.device.wrap_key)
 
-    def _writer_of(self, log: LogFiles, remembered: Remembered) -> WriterId | None:
+    def writer_of(self, log: LogFiles, remembered: Remembered) -> WriterId | None:
         """Who writes *log*, as its first entry says; where that is damaged: the channel's owner, if known."""
         opening = read_opening(self.directory, log)
         if opening is not None:

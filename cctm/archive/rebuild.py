@@ -44,7 +44,10 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """*aside*: where the old catalogue is now, if there was one. *lost*: channels to which nothing can be added any more."""
+    """What became of it.
+
+    *aside*: where the old catalogue is, if there was one. *lost*: channels to which nothing can be added.
+    """
 
     aside: str
     channels: int
