@@ -36,7 +36,7 @@ _NAMES_IN_ROOT: Final = frozenset(
 )
 _NAMES_IN_STATE: Final = frozenset(
     {"control.sock", "keeper.sock", "agent", "start.lock", "daemon.lock", "keeper.lock"}
-    | {"daemon.log", "keeper.log"}
+    | {"daemon.log", "daemon.log.1", "keeper.log", "start.failed", "start.failed.new"}
 )
 
 
@@ -119,6 +119,11 @@ class Home:
     @property
     def daemon_log(self) -> str:
         return os.path.join(self.state, "daemon.log")
+
+    @property
+    def start_failure(self) -> str:
+        """Why the daemon could not start, in two lines, for the command that waits for it."""
+        return os.path.join(self.state, "start.failed")
 
     @property
     def keeper_log(self) -> str:

@@ -65,7 +65,7 @@ CREATE TABLE epochs (
 CREATE TABLE logs (
     channel BLOB NOT NULL, log BLOB NOT NULL, generation INTEGER NOT NULL, size INTEGER NOT NULL,
     head BLOB NOT NULL, stream BLOB, stream_offset INTEGER NOT NULL, segment INTEGER NOT NULL,
-    position INTEGER NOT NULL, PRIMARY KEY (channel, log)
+    position INTEGER NOT NULL, closed INTEGER NOT NULL, PRIMARY KEY (channel, log)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE keyframes (
     channel BLOB NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, generation INTEGER NOT NULL,
@@ -102,7 +102,8 @@ class Checkpoint:
     """How far a log is known: *size* entries, the newest of which hashes to *head*.
 
     The next record begins at byte *position* of segment number *segment*, or in a later segment.
-    *stream_offset*: where the next output of *stream*, the stream in force, goes on.
+    *stream_offset*: where the next output of *stream*, the stream in force, goes on. *closed*: its program
+    has ended.
     """
 
     ref: LogRef
@@ -112,6 +113,7 @@ class Checkpoint:
     stream_offset: int
     segment: int
     position: int
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,7 @@ class Catalogue:
                 if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                     catalogue._create()
             catalogue._check(path)
+            catalogue._check_whole()
         except BaseException:
             connection.close()
             raise
@@ -255,8 +258,14 @@ class Catalogue:
                     f"{path} was written by a newer version of cctm (schema {schema}, known is {SCHEMA}).",
                     "Use that version, or move the file away: it is rebuilt from the archive.",
                 )
+        if application != _APPLICATION_ID or schema != SCHEMA:
+            raise CatalogueDamagedError
+
+    def _check_whole(self) -> None:
+        """Read all of it: the daemon does so at its start, a reader finds damage where it meets it."""
+        with _mapped():
             (verdict,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
-        if application != _APPLICATION_ID or schema != SCHEMA or verdict != "ok":
+        if verdict != "ok":
             raise CatalogueDamagedError
 
     @contextlib.contextmanager
@@ -325,17 +334,17 @@ class Catalogue:
 
     def put_checkpoint(self, known: Checkpoint) -> None:
         self._write(
-            "INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(known.ref.channel, known.ref.log, known.ref.generation, known.size, known.head),
-                *(known.stream, known.stream_offset, known.segment, known.position),
+                *(known.stream, known.stream_offset, known.segment, known.position, int(known.closed)),
             ),
         )
 
     def checkpoints(self, channel: ChannelId) -> list[Checkpoint]:
         """Of all logs of *channel*, in the order of (generation, log)."""
         rows = self._rows(
-            "SELECT log, generation, size, head, stream, stream_offset, segment, position FROM logs"
+            "SELECT log, generation, size, head, stream, stream_offset, segment, position, closed FROM logs"
             " WHERE channel = ? ORDER BY generation, log",
             (channel,),
         )
@@ -348,8 +357,9 @@ class Catalogue:
                 offset,
                 segment,
                 position,
+                bool(closed),
             )
-            for log, generation, size, head, stream, offset, segment, position in rows
+            for log, generation, size, head, stream, offset, segment, position, closed in rows
         ]
 
     def put_keyframe(self, place: KeyframePlace) -> None:

@@ -39,7 +39,9 @@ class Program:
     login: bool
 
 
-def program(argv: list[bytes], caller_env: Mapping[bytes, bytes], channel: bytes, agent_link: bytes) -> Program:
+def program(
+    argv: list[bytes], caller_env: Mapping[bytes, bytes], channel: bytes, agent_link: bytes
+) -> Program:
     """The program for a terminal that the caller with *caller_env* asked for; no *argv* means the login shell."""
     env = {name: value for name, value in caller_env.items() if name not in _NOT_INHERITED}
     env[b"TERM"] = TERM

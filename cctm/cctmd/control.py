@@ -29,5 +29,5 @@ async def serve(listener: socket.socket, daemon: Daemon) -> None:
 async def _serve_one(connection: socket.socket, daemon: Daemon) -> None:
     try:
         await Session(connection, daemon).run()
-    except Exception:  # noqa: BLE001  whatever it is, it concerns one client; the trace says which code
+    except Exception:  # whatever it is, it concerns one client; the trace says which code
         LOG.exception("a client's session failed")

@@ -1,8 +1,8 @@
 """The daemon: what belongs to one running process, and how it ends.
 
-    stop     the keeper is told to start no other (Scope.ALL: terminals are ended, then the keeper too); exit
-    restart  exit; the keeper starts the next daemon, which takes up where this one stopped
-    either   everything that was read is stored first
+stop     the keeper is told to start no other (Scope.ALL: terminals are ended, then the keeper too); exit
+restart  exit; the keeper starts the next daemon, which takes up where this one stopped
+either   everything that was read is stored first
 """
 
 import logging

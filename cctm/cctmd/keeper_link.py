@@ -104,7 +104,7 @@ class KeeperLink:
         self._wake = trio.Event()
         self._descriptors: deque[int] = deque()
         self._opening: dict[int, _Reply[tuple[StreamId, int]]] = {}
-        self._starting: dict[StreamId, _Reply[int]] = {}
+        self._starting: dict[wire.StreamId, _Reply[int]] = {}
         self._next_ref = 0
         self._child: subprocess.Popen[bytes] | None = None
         self.keeper_pid: int | None = None
@@ -166,7 +166,7 @@ class KeeperLink:
 
     async def _reach(self) -> socket.socket | None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.setblocking(False)
+        connection.setblocking(False)  # noqa: FBT003  the standard library's signature
         try:
             connection.connect(self._home.keeper_socket)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
@@ -180,7 +180,7 @@ class KeeperLink:
         ours, theirs = socket.socketpair()
         with theirs:
             self._child = start_keeper(self._home, theirs.fileno())
-        ours.setblocking(False)
+        ours.setblocking(False)  # noqa: FBT003
         return ours
 
     def _adopt_connection(self, connection: socket.socket) -> None:
@@ -202,8 +202,10 @@ class KeeperLink:
         self._outbox.clear()
         while self._descriptors:
             os.close(self._descriptors.popleft())
-        for reply in (*self._opening.values(), *self._starting.values()):
-            reply.fail(KeeperGoneError())
+        for opening in self._opening.values():
+            opening.fail(KeeperGoneError())
+        for starting in self._starting.values():
+            starting.fail(KeeperGoneError())
 
     async def _read(self) -> None:
         connection = self._socket
@@ -241,14 +243,14 @@ class KeeperLink:
             case wire.Opened(ref, id_):
                 self._deliver_open(ref, StreamId(id_), self._descriptors.popleft())
             case wire.Started(id_, pid):
-                if (starting := self._starting.get(StreamId(id_))) is not None:
+                if (starting := self._starting.get(id_)) is not None:
                     starting.set(pid)
             case wire.Failed(id_, ref, errno, where):
                 failure = StartError(errno, where)
                 if ref is not None and ref in self._opening:
                     self._opening[ref].fail(failure)
-                elif id_ is not None and StreamId(id_) in self._starting:
-                    self._starting[StreamId(id_)].fail(failure)
+                elif id_ is not None and id_ in self._starting:
+                    self._starting[id_].fail(failure)
             case _:
                 # REFUSED, and what only a keeper may receive: nothing follows from it here.
                 return

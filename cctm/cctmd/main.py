@@ -19,9 +19,9 @@ from typing import Final
 
 import trio
 
-from cctm.archive.catalogue import Catalogue
 from cctm.archive.device import load_or_create_device
 from cctm.archive.rebuild import open_or_rebuild
+from cctm.archive.room import Limits
 from cctm.archive.storage import Storage
 from cctm.cctmd import control, resuming
 from cctm.cctmd.clock import Clock
@@ -50,19 +50,17 @@ def main() -> int:
             _log_to(home)
             _raise_descriptor_limit()
             trio.run(_run, home)
-    except* HomeError as group:
-        error = _first(group)
+    except HomeError as error:
         _say_why(home, error.what, error.advice)
         return EXIT_CANNOT_START
-    except* OSError as group:
+    except (OSError, ExceptionGroup) as error:
         LOG.exception("the daemon failed")
-        _say_why(home, f"The daemon cannot go on: {_first(group)}.", f"See {home.daemon_log}.")
+        _say_why(home, f"The daemon cannot go on: {_first(error)}.", f"See {home.daemon_log}.")
         return EXIT_CANNOT_START
     return 0
 
 
-def _first(group: BaseExceptionGroup) -> BaseException:  # type: ignore[type-arg]
-    error: BaseException = group
+def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -71,8 +69,10 @@ def _first(group: BaseExceptionGroup) -> BaseException:  # type: ignore[type-arg
 async def _run(home: Home) -> None:
     clock = Clock()
     device = load_or_create_device(home)
-    catalogue = open_or_rebuild(home, device)
-    room = RoomWatch(home, os.environ)
+    catalogue, rebuilt = open_or_rebuild(home, device)
+    if rebuilt is not None:
+        LOG.warning("the catalogue was damaged and has been rebuilt from the archive: %s", rebuilt)
+    room = RoomWatch(home.archive, Limits.of(os.environ))
     storage = Storage(home.archive, on_stalled=room.stalled, on_resumed=room.resumed)
     storage.start()
     try:

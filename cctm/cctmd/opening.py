@@ -37,17 +37,28 @@ async def open_terminal(terminals: Terminals, request: requests.New) -> replies.
     name = request.name or _free_number(terminals)
     if not terminals.reserve(name):
         raise RefusedError(
-            Reason.NAME_TAKEN, f"A running terminal is called {name!r} already.", "Choose another name, or attach to it."
+            Reason.NAME_TAKEN,
+            f"A running terminal is called {name!r} already.",
+            "Choose another name, or attach to it.",
         )
     try:
-        keys = _new_keys(terminals)
-        what = program(request.argv, _pairs(request.env), keys.channel, os.fsencode(terminals.services.home.agent_link))
+        keys = new_keys(terminals)
+        what = program(
+            request.argv, _pairs(request.env), keys.channel, os.fsencode(terminals.services.home.agent_link)
+        )
         terminal = await _record_opening(terminals, request, name, keys, what)
     finally:
         terminals.unreserve(name)
     try:
         terminal.pid = await terminals.link.start(
-            wire.Start(wire.StreamId(terminal.stream), tuple(what.argv), what.env, request.cwd, request.umask, what.login)
+            wire.Start(
+                wire.StreamId(terminal.stream),
+                tuple(what.argv),
+                what.env,
+                request.cwd,
+                request.umask,
+                what.login,
+            )
         )
     except StartError as failure:
         await _take_back(terminals, terminal)
@@ -66,11 +77,15 @@ def _check(terminals: Terminals, request: requests.New) -> None:
             "Choose another name.",
         )
     if not (1 <= request.cols <= MAX_CELLS and 1 <= request.rows <= MAX_CELLS):
-        raise RefusedError(Reason.FAILED, "A terminal has 1 to 65535 columns and rows.", "Choose another size.")
+        raise RefusedError(
+            Reason.FAILED, "A terminal has 1 to 65535 columns and rows.", "Choose another size."
+        )
     if len(request.argv) > MAX_ARGV or sum(map(len, request.argv)) > MAX_ARGV_BYTES:
         raise RefusedError(Reason.FAILED, "The command line is too long.", "Put it into a script.")
     if any(b"\0" in part for part in (*request.argv, request.cwd)) or (request.argv and not request.argv[0]):
-        raise RefusedError(Reason.FAILED, "The command is empty or contains a NUL.", "Say which program to run.")
+        raise RefusedError(
+            Reason.FAILED, "The command is empty or contains a NUL.", "Say which program to run."
+        )
     if terminals.stalled:
         raise RefusedError(
             Reason.NO_ROOM,
@@ -90,11 +105,15 @@ def _pairs(env: list[list[bytes]]) -> dict[bytes, bytes]:
     return {
         pair[0]: pair[1]
         for pair in env
-        if len(pair) == len(("name", "value")) and pair[0] and b"=" not in pair[0] and b"\0" not in pair[0] + pair[1]
+        if len(pair) == len(("name", "value"))
+        and pair[0]
+        and b"=" not in pair[0]
+        and b"\0" not in pair[0] + pair[1]
     }
 
 
-def _new_keys(terminals: Terminals) -> ChannelKeys:
+def new_keys(terminals: Terminals) -> ChannelKeys:
+    """Writer and first epoch of a new channel."""
     writer = WriterKey.from_seed(os.urandom(SEED_BYTES))
     return ChannelKeys(
         channel_id(writer.public), writer, EpochSecret(1, os.urandom(SEED_BYTES)), terminals.services.device
@@ -174,7 +193,10 @@ def _in_words(failure: StartError, command: bytes, cwd: bytes) -> RefusedError:
             what = f"The directory {os.fsdecode(cwd)!r} cannot be entered: {reason}."
             advice = "Start from another, or give --cwd."
         case wire.Where.PTY, errno.EMFILE | errno.ENFILE:
-            what, advice = "There are no file descriptors left for another terminal.", "End some, or raise `ulimit -n`."
+            what, advice = (
+                "There are no file descriptors left for another terminal.",
+                "End some, or raise `ulimit -n`.",
+            )
         case wire.Where.PTY, _:
             what, advice = f"The system has no terminal left: {reason}.", "End some terminals and try again."
         case _:

@@ -1,5 +1,7 @@
 """Requests of clients that are answered by a reply: what each does."""
 
+import os
+import shlex
 import signal
 from dataclasses import replace
 from typing import Final
@@ -8,6 +10,7 @@ import trio
 
 from cctm import __version__
 from cctm.archive.catalogue import About
+from cctm.archive.room import Candidate, select_prunable
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.ending import end_terminal, send_signal
 from cctm.cctmd.opening import open_terminal
@@ -98,16 +101,16 @@ def _ended_row(terminals: Terminals, channel: ChannelId, about: About) -> Row:
     return Row(
         channel=channel,
         name=about.name,
-        command=about.command,
+        command=shlex.join(os.fsdecode(part) for part in about.argv),
         running=False,
         created_us=about.created_us,
         ended_us=about.ended_us,
         how=about.how,
         code=about.code,
-        cols=about.cols,
-        rows=about.rows,
+        cols=0,
+        rows=0,
         clients=0,
-        stored_bytes=about.stored_bytes,
+        stored_bytes=terminals.file_bytes.get(channel, 0),
         stalled="",
         pid=None,
     )
@@ -115,7 +118,10 @@ def _ended_row(terminals: Terminals, channel: ChannelId, about: About) -> Row:
 
 def _in_parts(rows: list[Row]) -> list[Reply]:
     starts = range(0, max(1, len(rows)), ROWS_IN_PART)
-    return [replies.Listing(rows[start : start + ROWS_IN_PART], start + ROWS_IN_PART < len(rows)) for start in starts]
+    return [
+        replies.Listing(rows[start : start + ROWS_IN_PART], start + ROWS_IN_PART < len(rows))
+        for start in starts
+    ]
 
 
 async def _kill(terminals: Terminals, target: str, number: int) -> None:
@@ -151,37 +157,31 @@ async def _remove(terminals: Terminals, target: str) -> None:
     channel = terminals.find(target)
     if channel in terminals.running:
         raise RefusedError(
-            Reason.STILL_RUNNING, f"The terminal {target!r} is running.", f"End it first: `cctm kill {target}`."
+            Reason.STILL_RUNNING,
+            f"The terminal {target!r} is running.",
+            f"End it first: `cctm kill {target}`.",
         )
     await wait_for(terminals.forget(channel))
 
 
 async def _prune(terminals: Terminals, request: requests.Prune) -> list[Row]:
     """The records that were deleted, or would be."""
-    rows = [row for row in list_rows(terminals, 0) if not row.running]
-    chosen = select_for_prune(rows, terminals.services.clock.wall_us(), request.older_us, request.keep_bytes)
-    if not request.only_say:
-        for row in chosen:
-            await wait_for(terminals.forget(ChannelId(row.channel)))
-    return chosen
-
-
-def select_for_prune(rows: list[Row], now_us: int, older_us: int | None, keep_bytes: int | None) -> list[Row]:
-    """Those that ended longer than *older_us* ago; then the oldest of the rest until *keep_bytes* are left."""
-    rows = sorted(rows, key=lambda row: row.ended_us or row.created_us)
-    chosen = [
-        row for row in rows if older_us is not None and now_us - (row.ended_us or row.created_us) > older_us
+    rows = {row.channel: row for row in list_rows(terminals, 0)}
+    candidates = [
+        Candidate(
+            ChannelId(row.channel), row.stored_bytes, None if row.running else row.ended_us or row.created_us
+        )
+        for row in rows.values()
     ]
-    if keep_bytes is not None:
-        rest = rows[len(chosen) :]
-        left = sum(row.stored_bytes for row in rest)
-        for row in rest:
-            if left <= keep_bytes:
-                break
-            chosen.append(row)
-            left -= row.stored_bytes
-    return chosen
+    before_us = None if request.older_us is None else terminals.services.clock.wall_us() - request.older_us
+    chosen = select_prunable(candidates, ended_before_us=before_us, keep_bytes=request.keep_bytes)
+    if not request.only_say:
+        for candidate in chosen:
+            await wait_for(terminals.forget(candidate.channel))
+    return [rows[candidate.channel] for candidate in chosen]
 
 
 def _clients(terminal: Terminal) -> replies.Clients:
-    return replies.Clients([[number, viewer.feed.behind_bytes] for number, viewer in enumerate(terminal.viewers)])
+    return replies.Clients(
+        [[number, viewer.feed.behind_bytes] for number, viewer in enumerate(terminal.viewers)]
+    )

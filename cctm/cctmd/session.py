@@ -16,7 +16,7 @@ import trio
 from cctm import __version__
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.feed import Feed
-from cctm.cctmd.history import earlier_output, shown_history
+from cctm.cctmd.history import earlier_output, last_output, shown_history
 from cctm.cctmd.requests import answer
 from cctm.cctmd.sockets import receive
 from cctm.cctmd.terminal import Ending, Terminal
@@ -25,6 +25,7 @@ from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader
 from cctm.protocol.control.values import Mode, Others, Reason, Rights
 from cctm.protocol.errors import MalformedError
+from cctm.protocol.keys import ChannelId
 
 RECEIVE_BYTES: Final = 64 * 1024
 ID_DIGITS: Final = 64
@@ -110,8 +111,10 @@ class Session:
     async def _attach(self, request: requests.Attach) -> None:
         if self._terminal is not None:
             raise RefusedError(Reason.FAILED, "This connection is attached already.", "Use another.")
-        if not (1 <= request.cols <= 65535 and 1 <= request.rows <= 65535):  # noqa: PLR2004
-            raise RefusedError(Reason.FAILED, "A terminal has 1 to 65535 columns and rows.", "Choose another size.")
+        if not (1 <= request.cols <= 65535 and 1 <= request.rows <= 65535):
+            raise RefusedError(
+                Reason.FAILED, "A terminal has 1 to 65535 columns and rows.", "Choose another size."
+            )
         self._refresh_agent(request.ssh_auth_sock)
         terminals = self._daemon.terminals
         if request.target:
@@ -155,13 +158,13 @@ class Session:
                 terminal.nudge()
 
     def _resize(self, terminal: Terminal, cols: int, rows: int) -> None:
-        if 1 <= cols <= 65535 and 1 <= rows <= 65535:  # noqa: PLR2004
+        if 1 <= cols <= 65535 and 1 <= rows <= 65535:
             terminal.resize(cols, rows, by=self)
             self._daemon.terminals.touch(terminal)
 
-    async def _show_ended(self, channel: bytes, request: requests.Attach) -> None:
+    async def _show_ended(self, channel: ChannelId, request: requests.Attach) -> None:
         """The terminal of a known id has ended: its last output, and how it ended."""
-        last = await self._daemon.last_output(channel, request.history_bytes)
+        last = await last_output(self._daemon, channel, request.history_bytes)
         self.feed.send(
             replies.Attached(channel, last.name, request.cols, request.rows, last.end, Mode.RAW, Rights.VIEW)
         )

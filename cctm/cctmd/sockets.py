@@ -30,7 +30,7 @@ def listen(path: str) -> socket.socket:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.setblocking(False)
+    listener.setblocking(False)  # noqa: FBT003  the standard library's signature
     previous = os.umask(0o177)
     try:
         listener.bind(path)
@@ -49,7 +49,7 @@ async def accept(listener: socket.socket) -> socket.socket:
         except (BlockingIOError, ConnectionAbortedError):
             continue
         if peer_uid(connection) == os.geteuid():
-            connection.setblocking(False)
+            connection.setblocking(False)  # noqa: FBT003
             return connection
         connection.close()
 

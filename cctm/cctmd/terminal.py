@@ -22,7 +22,6 @@ from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recent import ALONE_LIMIT, ATTACHED_LIMIT, Recent
 from cctm.cctmd.recorder import Recorder
 from cctm.protocol.control import replies
-from cctm.protocol.control.values import Severity
 from cctm.protocol.events import Gap, How, Input, Renamed, Resized
 from cctm.protocol.keys import ChannelId, StreamId
 
@@ -51,6 +50,9 @@ class Viewer(Protocol):
 
     def terminal_ended(self, ending: Ending) -> None:
         """Nothing more will come."""
+
+    def release(self, why: str) -> None:
+        """End the session; the terminal goes on."""
 
 
 class Terminal:
@@ -191,18 +193,18 @@ class Terminal:
         """Why recording waits, for a listing; empty if it does not."""
         return ", ".join(sorted(reason.value for reason in self._held))
 
-    def hold(self, reason: Held, text: str) -> None:
-        """Seal nothing until `release`: the program waits, once the keeper's room is full."""
-        if reason not in self._held:
-            self._held.add(reason)
-            self.recorder.held = True
-            self.tell(replies.Notice(Severity.WARNING, text))
+    def hold(self, reason: Held) -> bool:
+        """Seal nothing until `release`: the program waits, once the keeper's room is full. True if that is new."""
+        if reason in self._held:
+            return False
+        self._held.add(reason)
+        self.recorder.held = True
+        return True
 
-    def release(self, reason: Held, text: str) -> None:
+    def release(self, reason: Held) -> None:
         """*reason* to hold is gone."""
         if reason in self._held:
             self._held.remove(reason)
-            self.tell(replies.Notice(Severity.INFO, text))
             if not self._held:
                 self.recorder.held = False
                 self.recorder.seal(Sync.NOW)

@@ -20,9 +20,10 @@ from typing import Final, TypeVar
 import trio
 
 from cctm.archive.catalogue import About, Catalogue, Checkpoint, State
+from cctm.archive.files import channel_directory, list_channels
 from cctm.archive.storage import Storage, Sync
 from cctm.cctmd.clock import Clock
-from cctm.cctmd.keeper_link import Kept, KeeperLink
+from cctm.cctmd.keeper_link import KeeperLink, Kept
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import BATCH_US, ChannelKeys, Durable, Recorder, Screen
 from cctm.cctmd.terminal import Ending, Terminal
@@ -81,6 +82,7 @@ class Terminals:
         self.link = KeeperLink(services.home, self)
         self.running: dict[ChannelId, Terminal] = {}
         self.abouts: dict[ChannelId, About] = dict(services.catalogue.abouts())
+        self.file_bytes: dict[ChannelId, int] = archive_bytes(services.home.archive)
         self.stalled = ""
         self._streams: dict[StreamId, Terminal] = {}
         self._touched: set[Terminal] = set()
@@ -88,6 +90,7 @@ class Terminals:
         self._token = trio.lowlevel.current_trio_token()
         self._durables: deque[tuple[ChannelId, Durable]] = deque()
         self._reserved: set[str] = set()
+        self._concluded = trio.Event()
         self._checkpointed: dict[ChannelId, int] = {}
         self._arrived: list[Kept] | None = None
         self._first_arrival = trio.Event()
@@ -201,6 +204,7 @@ class Terminals:
             code=terminal.ending.code,
             output_bytes=terminal.recent.end,
         )
+        self.file_bytes[terminal.channel] = terminal.stored_bytes
         self.abouts[terminal.channel] = about
         known = _known(terminal, durable)
         catalogue = self.services.catalogue
@@ -260,6 +264,7 @@ class Terminals:
         self.running.pop(terminal.channel, None)
         self._streams.pop(terminal.stream, None)
         self._checkpointed.pop(terminal.channel, None)
+        self._concluded.set()
 
     async def first_arrival(self) -> list[Kept]:
         """What the keeper held when this daemon started."""
@@ -290,9 +295,13 @@ class Terminals:
                 return matches[0]
             if matches:
                 raise RefusedError(
-                    Reason.AMBIGUOUS, f"{len(matches)} terminals have ids that begin so.", "Say more of the id."
+                    Reason.AMBIGUOUS,
+                    f"{len(matches)} terminals have ids that begin so.",
+                    "Say more of the id.",
                 )
-        named = [(about.created_us, channel) for channel, about in self.abouts.items() if about.name == target]
+        named = [
+            (about.created_us, channel) for channel, about in self.abouts.items() if about.name == target
+        ]
         if named:
             return max(named)[1]
         raise RefusedError(
@@ -351,6 +360,7 @@ class Terminals:
     def forget(self, channel: ChannelId) -> "Future[None]":
         """Delete the record of a terminal that is not running."""
         self.abouts.pop(channel, None)
+        self.file_bytes.pop(channel, None)
         catalogue, storage = self.services.catalogue, self.services.storage
         storage.run_aside(lambda: catalogue.forget(channel))
         return storage.remove(channel)
@@ -360,10 +370,25 @@ class Terminals:
         for terminal in self.running.values():
             terminal.recorder.seal(Sync.NOW)
 
+    async def all_concluded(self) -> None:
+        """Return once the end of every terminal that has ended is stored."""
+        while any(terminal.ending is not None for terminal in self.running.values()):
+            self._concluded = trio.Event()
+            await self._concluded.wait()
+
     async def settle(self) -> None:
         """Return once everything that was read so far is stored."""
         self.seal_all()
         await wait_for(self.services.storage.barrier())
+
+
+def archive_bytes(archive: str) -> dict[ChannelId, int]:
+    """What the files of each channel take."""
+    found = {}
+    for channel in list_channels(archive):
+        with os.scandir(channel_directory(archive, channel)) as files:
+            found[channel] = sum(file.stat(follow_symlinks=False).st_size for file in files)
+    return found
 
 
 def _known(terminal: Terminal, durable: Durable) -> Checkpoint:
@@ -375,6 +400,7 @@ def _known(terminal: Terminal, durable: Durable) -> Checkpoint:
         durable.offset,
         durable.place.segment,
         durable.place.end,
+        closed=terminal.ending is not None and durable.head.size == terminal.recorder.sealed_size,
     )
 
 

@@ -1,7 +1,7 @@
 """A connection to the daemon of this home: requests and replies.
 
-    with connect(home) as client:
-        reply = client.ask(requests.AskStatus(), replies.Status)
+with connect(home) as client:
+    reply = client.ask(requests.AskStatus(), replies.Status)
 """
 
 import contextlib
@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from cctm import __version__
 from cctm.cli.errors import UserError
-from cctm.cli.start import start_daemon
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
@@ -139,7 +138,8 @@ def try_connect(home: Home) -> Client | None:
     except PermissionError as error:
         connection.close()
         raise UserError(
-            f"{home.control_socket} may not be opened by this user.", "It belongs to somebody else: set CCTM_HOME."
+            f"{home.control_socket} may not be opened by this user.",
+            "It belongs to somebody else: set CCTM_HOME.",
         ) from error
     except BlockingIOError as error:
         connection.close()
@@ -166,6 +166,8 @@ def connect(home: Home) -> Client:
     client = try_connect(home)
     if client is not None:
         return client
+    from cctm.cli.start import start_daemon  # what it imports is needed only here
+
     return start_daemon(home, lambda: try_connect(home))
 
 

@@ -1,9 +1,9 @@
 """The prefix key: Ctrl+B, then a letter; twice passes it on to the program.
 
-    TYPING ──prefix──► PREFIXED ──d─────► Command DETACH
-      ▲                   ├───?─────► Command HELP
-      ├◄── prefix itself ─┤ (passed on)
-      └◄── anything else ─┘ (passed over, with a bell)
+TYPING ──prefix──► PREFIXED ──d─────► Command DETACH
+  ▲                   ├───?─────► Command HELP
+  ├◄── prefix itself ─┤ (passed on)
+  └◄── anything else ─┘ (passed over, with a bell)
 """
 
 from dataclasses import dataclass

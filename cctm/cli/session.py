@@ -1,8 +1,8 @@
 """The attached session: keyboard to daemon, output to screen (RAW: the program's own bytes).
 
     stdin ─► prefix keys ─► Input ─► daemon            daemon ─► Output ─► modes ─► stdout
-    the connection ends without Ended ─► connect again, resume at the offset seen; keys typed meanwhile are dropped:
-    nothing that was typed may run late
+    the connection ends without Ended ─► connect again, resume at the offset seen; keys typed meanwhile are dropped
+    if that took more than 2 s: nothing that was typed may run late
 
 One poll loop; the screen is written in pieces that a slow terminal takes without stopping the loop for long.
 """
@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+import termios
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ READ_BYTES: Final = 256 * 1024
 WRITE_BYTES: Final = 64 * 1024
 HISTORY_BYTES: Final = 32 * 1024
 RECONNECT_S: Final = 30.0
+FORGET_KEYS_S: Final = 2.0
 BELL: Final = b"\a"
 
 
@@ -62,7 +64,11 @@ class Session:
     """One attachment of this process to one terminal."""
 
     def __init__(
-        self, client: Client, request: requests.Attach, attached: replies.Attached, reconnect: Callable[[], Client]
+        self,
+        client: Client,
+        request: requests.Attach,
+        attached: replies.Attached,
+        reconnect: Callable[[], Client],
     ) -> None:
         self._client = client
         self._request = request
@@ -71,6 +77,7 @@ class Session:
         self._offset = attached.offset
         self._keys = PrefixKeys()
         self._modes = Modes()
+        self._unsent = b""  # typed when the connection had ended already; nobody has seen it
         self._outcome: Outcome | None = None
 
     @property
@@ -102,7 +109,9 @@ class Session:
         for descriptor in (terminal.STDIN, connection.fileno(), wake):
             poll.register(descriptor, select.POLLIN)
         while self._outcome is None:
-            for descriptor, _ in poll.poll():
+            # The connection first: what is typed after it ended must not be written into it.
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            for descriptor in sorted(ready, key=lambda ready: ready != connection.fileno()):
                 if descriptor == connection.fileno():
                     data = _receive(connection)
                     if not data:
@@ -150,7 +159,7 @@ class Session:
             match part:
                 case bytes():
                     if not self._send(requests.Input(part)):
-                        return False
+                        self._unsent += part
                 case Command.DETACH:
                     self._outcome = Detached()
                     return True
@@ -158,7 +167,7 @@ class Session:
                     terminal.write(b"\r\n\x1b[7m" + HELP.encode() + b"\x1b[0m\r\n")
                 case Command.UNKNOWN:
                     terminal.write(BELL)
-        return True
+        return not self._unsent
 
     def _take_signals(self, numbers: bytes) -> bool:
         for number in numbers:
@@ -177,23 +186,28 @@ class Session:
 
     def _come_back(self) -> None:
         """Connect again and resume where the output stopped."""
-        deadline = time.monotonic() + RECONNECT_S
         self._client.close()
         cols, rows = terminal.size()
         request = self._request._replace(
             target=self._attached.channel.hex(), cols=cols, rows=rows, resume=self._offset, history_bytes=0
         )
+        lost_at = time.monotonic()
         while True:
             try:
                 self._client = self._reconnect()
-                attached = self._client.ask(request, replies.Attached)
-                break
+                self._attached = self._client.ask(request, replies.Attached)
             except UserError:
                 self._client.close()
-                if time.monotonic() > deadline or self._leaves_while_waiting():
+                if time.monotonic() > lost_at + RECONNECT_S or self._leaves_while_waiting():
                     raise
-        self._attached = attached
-        self._offset = attached.offset
+            else:
+                break
+        unsent, self._unsent = self._unsent, b""
+        if time.monotonic() > lost_at + FORGET_KEYS_S:
+            termios.tcflush(terminal.STDIN, termios.TCIFLUSH)
+        elif unsent:
+            self._send(requests.Input(unsent))
+        self._offset = self._attached.offset
         for message in self._client.take_received():
             self._take(message)
 

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 from cctm.cli.errors import UserError
 from cctm.home import Home, HomeError
-from cctm.keeper.wire import Type, pack_json
+from cctm.keeper.wire import StartDaemon, encode
 from cctm.launch import start_keeper
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ def _ask_keeper(home: Home) -> bool:
         try:
             connection.settimeout(5)
             connection.connect(home.keeper_socket)
-            connection.sendall(pack_json(Type.START_DAEMON, {}))
+            connection.sendall(encode(StartDaemon()))
         except (FileNotFoundError, ConnectionError, TimeoutError):
             return False
         return True

@@ -109,7 +109,9 @@ class Modes:
             parts.append(b"\x1b[0 q")
         changed = self._changed()
         parts += [
-            b"\x1b[?%dl" % mode if on else b"\x1b[?%dh" % mode for mode, on in changed if mode not in ALTERNATE
+            b"\x1b[?%dl" % mode if on else b"\x1b[?%dh" % mode
+            for mode, on in changed
+            if mode not in ALTERNATE
         ]
         parts += [b"\x1b[?%dl" % mode for mode, on in changed if mode in ALTERNATE]
         return b"".join(parts)

@@ -137,4 +137,4 @@ class TextLines:
 
 
 def _number(parameters: str) -> int:
-    return int(parameters) if parameters.isdecimal() and len(parameters) < 7 else 0  # noqa: PLR2004
+    return int(parameters) if parameters.isdecimal() and len(parameters) < 7 else 0

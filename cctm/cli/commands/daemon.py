@@ -90,7 +90,9 @@ def status(as_json: bool) -> None:  # noqa: FBT001
     _say_running(found)
     click.echo(f"terminals: {found.terminals}, clients: {found.clients}, home: {home.root}")
     if found.build != __version__:
-        click.echo(f"It runs version {found.build}, this command is {__version__}: `cctm daemon restart --keeper`.")
+        click.echo(
+            f"It runs version {found.build}, this command is {__version__}: `cctm daemon restart --keeper`."
+        )
     if found.stalled:
         click.echo(f"Recording waits: {found.stalled}")
 

@@ -24,7 +24,9 @@ def _signal_number(_context: click.Context, _parameter: click.Parameter, value: 
 
 @click.command(epilog="Example: cctm kill build")
 @click.argument("targets", metavar="TERMINAL…", nargs=-1, required=True)
-@click.option("-s", "--signal", "number", callback=_signal_number, default=None, help="Send just this signal.")
+@click.option(
+    "-s", "--signal", "number", callback=_signal_number, default=None, help="Send just this signal."
+)
 def command(targets: tuple[str, ...], number: int) -> None:
     """End TERMINAL: hang up on its programs, and kill those that stay."""
     with connect(Home.locate(os.environ)) as client:

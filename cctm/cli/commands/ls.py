@@ -54,7 +54,7 @@ def row_as_json(row: Row) -> dict[str, object]:
         "ended": None if row.ended_us is None else row.ended_us / 1e6,
         "exit_status": row.code if not row.running and row.how == 0 else None,
         "signal": row.code if not row.running and row.how == 1 else None,
-        "lost": not row.running and row.how == 2,  # noqa: PLR2004
+        "lost": not row.running and row.how == 2,
         "cols": row.cols,
         "rows": row.rows,
         "clients": row.clients,
@@ -82,6 +82,8 @@ def _table(rows: list[Row]) -> str:
         )
     widths = [max(len(line[column]) for line in lines) for column in range(5)]
     return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
+        "  ".join(
+            [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]
+        ).rstrip()
         for line in lines
     )

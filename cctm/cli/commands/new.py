@@ -82,11 +82,15 @@ def _directory(cwd: str | None) -> str:
     try:
         return os.getcwd()
     except FileNotFoundError as error:
-        raise UserError("The current directory no longer exists.", "Change to another, or give --cwd.") from error
+        raise UserError(
+            "The current directory no longer exists.", "Change to another, or give --cwd."
+        ) from error
 
 
 def _parse_size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
     if match is None or not all(1 <= int(number) <= 65535 for number in match.groups()):
-        raise click.BadParameter(f"{text!r} is not a size. Say columns and rows, as in 80x24.", param_hint="--size")
+        raise click.BadParameter(
+            f"{text!r} is not a size. Say columns and rows, as in 80x24.", param_hint="--size"
+        )
     return int(match[1]), int(match[2])

@@ -7,7 +7,7 @@ kind than its dataclass says is malformed. Integers are unsigned and below 2^63.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from cctm.protocol.codec import Value, decode_untrusted, encode
 from cctm.protocol.control import replies, requests
@@ -115,7 +115,8 @@ def _fits(message: type[tuple[object, ...]], values: Value) -> bool:
 
 def encode_message(message: tuple[object, ...]) -> bytes:
     """A whole frame."""
-    body = encode([TYPES[type(message)], *message])
+    fields: tuple[Any, ...] = message
+    body = encode([TYPES[type(message)], *fields])
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 
@@ -141,10 +142,12 @@ def decode_message_untrusted(body: bytes | memoryview) -> tuple[object, ...]:
         raise MalformedError("control message")
     message = MESSAGES.get(values[0])
     if message is None or not _fits(message, values[1:]):
-        raise MalformedError("control message", values[0])
+        raise MalformedError("control message")
+    fields: list[Any] = values[1:]  # what they are was just checked
     if message is replies.Listing:
-        return replies.Listing([Row(*row) for row in values[1]], values[2])
-    return message(*values[1:])
+        return replies.Listing([Row(*row) for row in fields[0]], fields[1])
+    make: Callable[..., tuple[object, ...]] = message
+    return make(*fields)
 
 
 class FrameReader:
@@ -166,7 +169,7 @@ class FrameReader:
             while len(buffer) - at >= LENGTH_BYTES:
                 size = int.from_bytes(buffer[at : at + LENGTH_BYTES], "big")
                 if size > MAX_FRAME:
-                    raise MalformedError("control frame", size)
+                    raise MalformedError("control frame size")
                 end = at + LENGTH_BYTES + size
                 if len(buffer) < end:
                     break
