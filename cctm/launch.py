@@ -1,8 +1,8 @@
 """How keeper and daemon are started: their command lines and their environment.
 
-The CLI starts a keeper, the keeper starts daemons, and a daemon whose keeper died starts the next keeper; all use this.
-Neither the user's directory nor PYTHONPATH is searched for modules (`-P`, `-E`, cwd `/`): a stray `select.py` must not
-become part of the daemon.
+The CLI starts a keeper, the keeper starts daemons, and a daemon whose keeper died starts the next keeper; all
+use this. Neither the user's directory nor PYTHONPATH is searched for modules (`-P`, `-E`, cwd `/`): a stray
+`select.py` must not become part of the daemon.
 """
 
 import json
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 from cctm.home import Home
 
-# What the two processes themselves need. Programs in terminals get the environment of whoever opened them, so nothing
-# else of the first caller's environment (tokens, agents, a terminal's variables) has to live on in a long-lived process.
+# What the two processes themselves need. Programs in terminals get the environment of whoever opened them, so
+# nothing else of the first caller's (tokens, agents, a terminal's variables) has to live on in a daemon.
 _KEPT = frozenset({"HOME", "PATH", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR"})
 _KEPT_PREFIXES = ("LC_", "CCTM_", "XDG_", "COVERAGE_")
 
@@ -34,7 +34,11 @@ def service_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def start_keeper(home: Home, daemon_fd: int | None = None) -> "subprocess.Popen[bytes]":
-    """Start a keeper in a session of its own. With *daemon_fd*, a connected socket, it serves that daemon and starts none."""
+    """Start a keeper in a session of its own.
+
+    Args:
+        daemon_fd: a connected socket whose other end is a daemon: the keeper serves that and starts none.
+    """
     command = [
         *python_command("cctm.keeper"),
         "--socket",

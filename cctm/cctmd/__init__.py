@@ -17,6 +17,6 @@
 The way of a byte:  keeper ─► keeper_link ─► terminal ─┬─► feed (the clients' screens, at once)
                                                        └─► recorder ─► storage thread ─► acknowledged to the keeper
 
-Invariants: one daemon per home (a lock). A terminal, client or file that fails takes nothing else down. Nothing on the
-way of a byte waits for a disk or a client.
+Invariants: one daemon per home (a lock). A terminal, client or file that fails takes nothing else down.
+Nothing on the way of a byte waits for a disk or a client.
 """

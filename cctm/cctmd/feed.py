@@ -4,8 +4,9 @@
     idle  ──push: the socket is full──► blocked ──writable, all sent──► idle
     blocked and more than LAG behind ──► skips to the newest, and is told so (Skipped)
 
-Invariants: at most one unfinished frame and the queued messages are held per client; output is not queued, it is read
-from `Recent` when there is room. So a slow or stopped client costs a fixed amount of memory and holds nobody up.
+Invariants: at most one unfinished frame and the queued messages are held per client; output is not queued, it
+is read from `Recent` when there is room. So a slow or stopped client costs a fixed amount of memory and holds
+nobody up.
 """
 
 import socket

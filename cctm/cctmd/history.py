@@ -1,6 +1,7 @@
 """What a client is shown of the past when it attaches RAW: the end of the output, answering nothing.
 
-The painter will paint the screen instead; until a screen is folded, the output itself is the best picture of it.
+The painter will paint the screen instead; until a screen is folded, the output itself is the best picture of
+it.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,8 @@
     lock ─► device key ─► catalogue, storage ─► keeper ─► resume what it holds ─► control socket ─► serve
                                                                                      … leaving ─► store all ─► exit 0
 
-Exit status: 0 asked to leave; 1 cannot start (why: `start.failed`, for the command that waits); 3 another one runs.
+Exit status: 0 asked to leave; 1 cannot start (why: `start.failed`, for the command that waits); 3 another one
+runs.
 """
 
 import contextlib

@@ -2,8 +2,9 @@
 
     name, keys ─► PTY (keeper) ─► catalogue: keys and about ─► log begins: opened, on disk ─► program starts (keeper)
 
-Invariants: `opened` is on disk before the program runs; the writer's seed is in the catalogue before the log is, so that
-whatever was written can be continued. What fails is taken back: nothing is left of a terminal that did not start.
+Invariants: `opened` is on disk before the program runs; the writer's seed is in the catalogue before the log
+is, so that whatever was written can be continued. What fails is taken back: nothing is left of a terminal
+that did not start.
 """
 
 import errno

@@ -1,7 +1,7 @@
 """Input to a PTY: at once if it takes it, otherwise in order as it does.
 
-A program that does not read (stopped, or busy) fills the kernel's buffer of 4 KiB; what comes then waits here, and a sender
-who waits for `room` is held back, nobody else.
+A program that does not read (stopped, or busy) fills the kernel's buffer of 4 KiB; what comes then waits
+here, and a sender who waits for `room` is held back, nobody else.
 """
 
 import os

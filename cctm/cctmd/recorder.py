@@ -5,11 +5,12 @@
                         └─ held (no room, quota): nothing is sealed; the keeper stops reading at its cap, so what
                            waits here is bounded
 
-The log is begun (open, grant, keyframe) by the first event after a start of the daemon: a terminal that does nothing costs
-nothing. "Batch, compress, then seal": sealing each key alone would multiply a small log by five.
+The log is begun (open, grant, keyframe) by the first event after a start of the daemon: a terminal that does
+nothing costs nothing. "Batch, compress, then seal": sealing each key alone would multiply a small log by
+five.
 
-Invariants: events are sealed in the order in which they were added; what was sealed is stored or the log is given up with
-the process; `on_durable` tells only of what survives a power failure.
+Invariants: events are sealed in the order in which they were added; what was sealed is stored or the log is
+given up with the process; `on_durable` tells only of what survives a power failure.
 """
 
 import os

@@ -1,9 +1,9 @@
 """After a start: take up what the keeper holds, and close what it lost.
 
-held, and the catalogue has its keys   ─► its stream goes on from the stored offset, in a log of the next generation
-held, and its end is stored            ─► the keeper may forget it
-held, and nobody knows its keys        ─► recorded from here on in a channel of its own (a restored backup, a lost catalogue)
-running by the catalogue, and not held ─► closed as lost
+held, and the catalogue has its keys ─► its stream goes on from the stored offset, in a log of the next
+generation held, and its end is stored ─► the keeper may forget it held, and nobody knows its keys ─► recorded
+from here on in a channel of its own (a restored backup, a lost catalogue) running by the catalogue, and not
+held ─► closed as lost
 """
 
 import logging

@@ -1,9 +1,9 @@
 """One client's connection: requests, and the session after an Attach.
 
-    Hello ─► Welcome ─► request ─► reply ─► … ─► Attach ─► Attached History Output … ─► Ended | Released | the client leaves
+    Hello ─► Welcome ─► request ─► reply ─► … ─► Attach ─► Attached History Output … ─► Ended | Released
 
-Two tasks: one reads and acts, one sends what the socket did not take at once. The reader never waits for a send; it waits
-for the program where the program does not read its input.
+Two tasks: one reads and acts, one sends what the socket did not take at once. The reader never waits for a
+send; it waits for the program where the program does not read its input.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Non-blocking Unix sockets under trio.
 
-The standard library's sockets with trio's `wait_readable` and `wait_writable`: output must be sent at once from code
-that is not a task of its own, which trio's socket type cannot do.
+The standard library's sockets with trio's `wait_readable` and `wait_writable`: output must be sent at once
+from code that is not a task of its own, which trio's socket type cannot do.
 """
 
 import contextlib

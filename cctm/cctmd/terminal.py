@@ -3,8 +3,8 @@
     keeper ─► output ─► Recent ─► each client's Feed                client ─► input, size ─► PTY
                  └────► Recorder ─► storage ─► durable ─► ACK to the keeper
 
-Invariants: output is taken in stream order, each byte once (overlap is dropped, a jump is recorded as a gap); clients get
-it before it is sealed; the keeper is told only what survives a power failure.
+Invariants: output is taken in stream order, each byte once (overlap is dropped, a jump is recorded as a gap);
+clients get it before it is sealed; the keeper is told only what survives a power failure.
 """
 
 import fcntl

@@ -6,7 +6,8 @@
     keeper ─► output ─► Terminal ─► touched ─► turn over: sealed at once if it was quiet, else by the next tick (8 ms)
     storage thread ─► durable ─► ACK; checkpoint every 4 MiB; when the end is stored: FORGET, ended
 
-Invariants: names are unique among running terminals. The catalogue is used on the storage thread only, once serving began.
+Invariants: names are unique among running terminals. The catalogue is used on the storage thread only, once
+serving began.
 """
 
 import os

@@ -1,4 +1,5 @@
-"""`cctm`: the command group. A command's module is imported when it is called, so that `ls` and `attach` start fast."""
+"""`cctm`: the command group. A command's module is imported when it is called, so that `ls` and `attach` start
+fast."""
 
 import os
 import sys

@@ -1,10 +1,11 @@
 r"""Modes: what a program switched on in the terminal, from its output; and how to bring a terminal back.
 
-Kept: DEC private modes (CSI ? n h/l), keypad (ESC = / ESC >), cursor style (CSI n SP q), margins (CSI t ; b r), kitty
-keyboard flags (CSI > n u / CSI < n u), modifyOtherKeys (CSI > 4 ; n m), full and soft reset (ESC c, CSI ! p).
+Kept: DEC private modes (CSI ? n h/l), keypad (ESC = / ESC >), cursor style (CSI n SP q), margins (CSI t ; b
+r), kitty keyboard flags (CSI > n u / CSI < n u), modifyOtherKeys (CSI > 4 ; n m), full and soft reset (ESC c,
+CSI ! p).
 
-Invariant: a sequence that is cut by the end of a piece of input is understood with the next piece; at most CARRY bytes
-are kept for that.
+Invariant: a sequence that is cut by the end of a piece of input is understood with the next piece; at most
+CARRY bytes are kept for that.
 """
 
 import re

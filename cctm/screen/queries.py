@@ -1,7 +1,7 @@
 """Queries: sequences that a terminal answers as if somebody had typed. A replay must not ask them again.
 
-DA1–3, DSR and CPR, DECRQM, window reports, XTVERSION, kitty `?u`, DECRQSS and XTGETTCAP, colour queries (OSC 4, 10–19 with
-`?`), OSC 52 (the clipboard, read or written), ENQ, DECID.
+DA1–3, DSR and CPR, DECRQM, window reports, XTVERSION, kitty `?u`, DECRQSS and XTGETTCAP, colour queries (OSC
+4, 10–19 with `?`), OSC 52 (the clipboard, read or written), ENQ, DECID.
 """
 
 import re
@@ -22,5 +22,5 @@ _QUERY: Final = re.compile(
 
 
 def without_queries(output: bytes) -> bytes:
-    """*output* without what a terminal would answer. Whole sequences only: the caller cuts at a place that splits none."""
+    """*output* without what a terminal would answer. The caller cuts it where no sequence is split."""
     return _QUERY.sub(b"", output)

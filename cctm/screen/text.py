@@ -2,11 +2,12 @@ r"""Text: what a stream printed, as lines without escape sequences.
 
     bytes ─► UTF-8 ─► C0, ESC … ─► a line under the cursor ─► finished lines
 
-A line discipline, not a screen: carriage return, backspace, tab, erase in line and cursor left/right act within the line;
-sequences that leave the line end it where they move down, and are dropped otherwise; what is shown on the alternate screen
-(editors, pagers) is left out, as it leaves nothing behind on a terminal either.
+A line discipline, not a screen: carriage return, backspace, tab, erase in line and cursor left/right act
+within the line; sequences that leave the line end it where they move down, and are dropped otherwise; what is
+shown on the alternate screen (editors, pagers) is left out, as it leaves nothing behind on a terminal either.
 
-Invariants: any bytes are taken; a line is at most MAX_LINE characters long (then it is broken); memory is bounded by that.
+Invariants: any bytes are taken; a line is at most MAX_LINE characters long (then it is broken); memory is
+bounded by that.
 """
 
 import codecs

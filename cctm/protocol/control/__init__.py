@@ -6,8 +6,9 @@
     requests.py   client → daemon      replies.py   daemon → client
     values.py     their enumerations   frames.py    the table of types, encoding, decoding
 
-Messages are NamedTuples, not dataclasses: `cctm ls` imports them all, and they are made five times faster. Mind that
-tuples compare by their fields alone; tell messages apart with isinstance or match.
+Messages are NamedTuples, not dataclasses: `cctm ls` imports them all, and they are made five times faster.
+Mind that tuples compare by their fields alone; tell messages apart with isinstance or match.
 
-The socket has checked the peer's uid; beyond that nothing is trusted: the daemon decides what a client may do.
+The socket has checked the peer's uid; beyond that nothing is trusted: the daemon decides what a client may
+do.
 """

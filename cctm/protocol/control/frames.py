@@ -2,8 +2,9 @@
 
     frame = length(u32, big-endian) ‖ canonical [type, fields…]
 
-Invariants: `MESSAGES` is the whole protocol. A type that is not in it, a wrong number of fields or a field of another
-kind than its dataclass says is malformed. Integers are unsigned and below 2^63. Types are never renumbered.
+Invariants: `MESSAGES` is the whole protocol. A type that is not in it, a wrong number of fields or a field of
+another kind than its dataclass says is malformed. Integers are unsigned and below 2^63. Types are never
+renumbered.
 """
 
 from collections.abc import Callable, Iterator
