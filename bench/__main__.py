@@ -7,11 +7,13 @@ import json
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 from bench import machine
 from bench.contenders import CONTENDERS, Contender
+from bench.machine import Ticks
 from bench.measures import MEASURES, Setting
 from bench.results import PRODUCT, Section
 from bench.table import head, render
@@ -20,7 +22,7 @@ from bench.table import head, render
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="The same work through cctm and its peers, interleaved, in one run. docs/bench.md explains the table.",
+        description="The same work through cctm and its peers, in one run. docs/bench.md explains the table.",
     )
     names = ",".join(MEASURES)
     peers = ",".join(kind.name for kind in CONTENDERS)
@@ -43,7 +45,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _some_of(known: list[str]):
+def _some_of(known: list[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
         chosen = text.split(",")
         if unknown := [name for name in chosen if name not in known]:
@@ -68,7 +70,10 @@ class Progress:
 
     def begin(self, measure: str) -> None:
         self._measure = measure
-        self._show(measure) if self._live else print(f"{measure} ...", file=sys.stderr, flush=True)
+        if self._live:
+            self._show(measure)
+        else:
+            print(f"{measure} ...", file=sys.stderr, flush=True)
 
     def step(self, text: str) -> None:
         if self._live:
@@ -98,7 +103,8 @@ def main() -> int:
     progress = Progress()
     gc.disable()  # a collection would fall into somebody's figure
     with tempfile.TemporaryDirectory(prefix="cctm-bench-", dir=options.scratch) as scratch:
-        facts = machine.facts(Path(scratch))
+        before = Ticks.now()
+        facts = {**machine.facts(Path(scratch)), "run": "quick: rougher figures" if options.quick else "full"}
         print(head(f"{PRODUCT} and its peers, side by side", [*facts.items(), *lines]), flush=True)
         setting = Setting(contenders, Path(scratch), options.rounds, options.quick, progress.step)
         sections: dict[str, Section] = {}
@@ -115,6 +121,9 @@ def main() -> int:
         finally:
             if options.json:
                 options.json.write_text(as_json(facts, lines, sections))
+        print(
+            f"\nprocessor time wanted meanwhile that the host gave to others: {Ticks.now().stolen_since(before)}"
+        )
     return 0
 
 
@@ -124,12 +133,7 @@ def as_json(facts: dict[str, str], lines: list[tuple[str, str]], sections: dict[
             "title": section.title,
             "figures": {row.name: dict(row.figures) for row in section.rows if not row.failure},
             "failures": {row.name: row.failure for row in section.rows if row.failure},
-            "budgets": {
-                str(budget): budget.verdict(product.figures)
-                if (product := section.product())
-                else "not measured"
-                for budget in section.budgets
-            },
+            "budgets": dict(section.verdicts()),
             "raw": section.raw,
         }
         for name, section in sections.items()

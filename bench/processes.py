@@ -1,7 +1,7 @@
 """Processes that the bench started, found and weighed by way of /proc.
 
-A server leaves its starter's process tree, so it is known by what only the bench's own carry: a scratch directory,
-made for this run, as HOME in the environment that they were started with. Without /proc nothing is found.
+A server leaves its starter's process tree, so it is known by what only the bench's own carry: a scratch
+directory, made for this run, as the HOME that they were started with. Without /proc nothing is found.
 """
 
 import os
@@ -68,7 +68,7 @@ def memory_bytes(pid: int) -> tuple[int, int]:
 
 
 def cpu_ns(pid: int) -> int:
-    """Time on a core so far, all threads, to the nanosecond (stat's ticks of 10 ms are too coarse for idling)."""
+    """Time on a core so far, all threads; finer than the ticks of 10 ms in `stat`, too coarse for idling."""
     total = 0
     try:
         threads = os.listdir(f"{PROC}/{pid}/task")

@@ -77,5 +77,7 @@ class Section:
     budgets: tuple[Budget, ...] = ()
     raw: Mapping[str, object] = field(default_factory=dict)
 
-    def product(self) -> Row | None:
-        return next((row for row in self.rows if row.name == PRODUCT), None)
+    def verdicts(self) -> list[tuple[str, str]]:
+        """Each budget in words, and what became of it."""
+        figures = next((row.figures for row in self.rows if row.name == PRODUCT), {})
+        return [(str(budget), budget.verdict(figures)) for budget in self.budgets]

@@ -1,6 +1,6 @@
 """Interleaving: A B C A B C …, so that a machine that drifts drifts for all of them.
 
-A ratio is taken within a round, where the two were neighbours in time; the median of those ratios is reported.
+A ratio is taken within a round, where the two were neighbours in time; the median of the ratios is reported.
 """
 
 import math
@@ -15,7 +15,8 @@ T = TypeVar("T")
 
 
 class Named(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
 
 C = TypeVar("C", bound=Named)

@@ -25,9 +25,7 @@ def _lines(section: Section) -> Iterable[str]:
             yield f"{GAP}{row.name:<{NAME_WIDTH}}{GAP}no figure: {row.failure}"
         else:
             yield GAP + _line(row.name, cells[row.name], widths)
-    product = section.product()
-    for budget in section.budgets:
-        verdict = "not measured" if product is None or product.failure else budget.verdict(product.figures)
+    for budget, verdict in section.verdicts():
         yield f"{GAP}budget: {budget}: {verdict}"
 
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from bench import processes
-from bench.errors import Refused, TimedOut
+from bench.errors import LateError, RefusedError
 from bench.programs import PROMPT
 
 COMMAND_TIMEOUT_S = 30.0
@@ -32,7 +32,7 @@ class Offer(Enum):
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """The least that a terminal program needs; nothing of the user's settings or of a multiplexer around us."""
+    """What a terminal program needs; nothing of the user's settings, or of a multiplexer around us."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -115,8 +115,8 @@ class Contender:
         """Run one of the contender's own commands.
 
         Raises:
-            Refused: its exit status is not 0.
-            TimedOut: it did not end.
+            RefusedError: its exit status is not 0.
+            LateError: it did not end.
         """
         # Files, not pipes: a server that keeps its starter's output open would keep us waiting for its end.
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -131,13 +131,13 @@ class Contender:
                     check=False,
                 )
             except subprocess.TimeoutExpired:
-                raise TimedOut(f"end of {argv[0]}", COMMAND_TIMEOUT_S) from None
+                raise LateError(f"end of {argv[0]}", COMMAND_TIMEOUT_S) from None
             out.seek(0)
             err.seek(0)
             text, complaint = out.read().decode(errors="replace"), err.read().decode(errors="replace")
         if done.returncode != 0:
-            words = (complaint or text).strip().splitlines()
-            raise Refused(list(argv), words[-1] if words else f"exit status {done.returncode}")
+            lines = (complaint or text).strip().splitlines()
+            raise RefusedError(self.name, lines[-1] if lines else f"exit status {done.returncode}")
         return text
 
 
@@ -146,5 +146,6 @@ def first_line(argv: Sequence[str]) -> str:
         done = subprocess.run(argv, capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"does not say ({error})"
-    lines = (done.stdout or done.stderr).decode(errors="replace").strip().splitlines()
-    return lines[0] if lines else "does not say"
+    said = done.stdout.decode(errors="replace").strip().splitlines()
+    complaint = done.stderr.decode(errors="replace").strip().splitlines()
+    return said[0] if said else f"does not say ({complaint[-1] if complaint else 'nothing at all'})"

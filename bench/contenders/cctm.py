@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.contenders.base import Contender, Offer, first_line
-from bench.errors import BenchError, Refused
+from bench.errors import BenchError, RefusedError
 from bench.programs import IDLE
 
 
@@ -49,13 +49,12 @@ class Cctm(Contender):
         return [self._cctm, "ls"]
 
     def server_pids(self) -> dict[str, int]:
-        command = [self._cctm, "daemon", "status", "--json"]
-        status = self._call(command)
+        status = self._call([self._cctm, "daemon", "status", "--json"])
         try:
             found = json.loads(status)
             return {"daemon": int(found["daemon_pid"]), "keeper": int(found["keeper_pid"])}
         except (ValueError, KeyError, TypeError) as error:
-            raise Refused(command, f"its answer has no pids ({error!r})") from None
+            raise RefusedError("cctm daemon status", f"its answer has no pids ({error!r})") from None
 
     def record_bytes(self) -> int:
         """The segment files (SPEC.md §6.1)."""

@@ -57,7 +57,7 @@ class Screen(Contender):
         (scratch / "sockets").mkdir(mode=0o700)
         self.env = {**self.env, "SCREENDIR": str(scratch / "sockets"), "SYSSCREENRC": "/dev/null"}
         self._settings = scratch / "screenrc"
-        self._settings.write_text("startup_message off\nmaxwin 200\n")
+        self._settings.write_text("startup_message off\nmaxwin 200\ndeflogin off\n")
         self._sessions: list[str] = []
 
     def _new(self) -> str:

@@ -1,20 +1,18 @@
 """Echo in one terminal while another floods, on the same server.
 
-The flooding terminal has nobody attached: what is measured is the server's fairness, not the bench's reading. It
-goes on through the round; how much it printed meanwhile is in the table, for a fair server starves neither.
+The flooding terminal has nobody attached: what is measured is the server's fairness, not the bench's reading.
+How much it printed meanwhile is in the table: a fair server starves neither.
 """
 
 import itertools
 import random
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 from bench.contenders import Contender, Offer
-from bench.errors import Refused
-from bench.measures.echo import ECHO_COLUMNS, echo_figures, type_keys
+from bench.errors import RefusedError
+from bench.measures.echo import ECHO_COLUMNS, Keys, echo_figures, echo_samples, type_keys
 from bench.measures.setting import Setting, attached, rows
-from bench.programs import ECHO, READY, flood_file, flood_while
+from bench.programs import ECHO, READY, Flood, flood_file
 from bench.results import Budget, Column, Limit, Section, Side
 from bench.rounds import Runs
 
@@ -22,22 +20,10 @@ MB = 1_000_000
 SETTLE_S = 0.3
 
 
-@dataclass(slots=True)
-class Flood:
-    """One flooding terminal: runs while *running* exists, and counts in *count* the files it printed."""
-
-    text: Path
-    running: Path
-    count: Path
-
-    def printed_bytes(self) -> int:
-        return (self.count.stat().st_size if self.count.exists() else 0) * self.text.stat().st_size
-
-
 def beside(setting: Setting) -> Section:
     rounds, keys = setting.round_count(7, 3), setting.choose(80, 40)
     text = flood_file(setting.scratch / "beside.txt", MB)
-    runs: Runs[list[float]] = Runs()
+    runs: Runs[Keys] = Runs()
     rates: dict[str, list[float]] = {}
     numbers = itertools.count(1)
     chance = random.Random(3)
@@ -46,20 +32,20 @@ def beside(setting: Setting) -> Section:
         attached(contenders, ECHO, READY, runs) as outers,
     ):
 
-        def once(contender: Contender) -> list[float]:
+        def once(contender: Contender) -> Keys:
             outer, number = outers[contender.name], next(numbers)
-            flood = Flood(text, setting.scratch / f"running{number}", setting.scratch / f"count{number}")
-            flood.running.touch()
+            flood = Flood(text, setting.scratch / f"beside{number}")
+            command = flood.start()
             try:
-                contender.open_beside(flood_while(flood.text, flood.running, flood.count))
+                contender.open_beside(command)
                 outer.rest(SETTLE_S)
                 start, before = time.perf_counter(), flood.printed_bytes()
                 taken = type_keys(outer, keys, chance)
                 printed, seconds = flood.printed_bytes() - before, time.perf_counter() - start
             finally:
-                flood.running.unlink()
+                flood.stop()
             if printed == 0:
-                raise Refused([contender.name], "the other terminal printed nothing")
+                raise RefusedError("beside", "the other terminal printed nothing")
             rates.setdefault(contender.name, []).append(printed / MB / seconds)
             outer.rest(SETTLE_S)
             return taken
@@ -74,5 +60,11 @@ def beside(setting: Setting) -> Section:
         columns=(*ECHO_COLUMNS, Column("flood", "flood MB/s", 1)),
         rows=rows(contenders, runs, figures),
         budgets=(Budget("echo beside a flood, p99", (Limit("p99", Side.AT_MOST, 10, "ms"),)),),
-        raw={"rounds": rounds, "keys": keys, "unit": "ms", "samples": runs.samples, "flood_mb_per_s": rates},
+        raw={
+            "rounds": rounds,
+            "keys": keys,
+            "unit": "ms",
+            "samples": echo_samples(runs),
+            "flood_mb_per_s": rates,
+        },
     )

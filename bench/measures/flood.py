@@ -61,7 +61,8 @@ def flood(setting: Setting) -> Section:
             if not records:
                 return Flooded((seen - start) / 1e9, None, None)
             recorded = last_growth_ns(contender, outer, seen)
-            return Flooded((seen - start) / 1e9, (recorded - start) / 1e9, contender.record_bytes() - before)
+            grown = contender.record_bytes() - before
+            return Flooded((seen - start) / 1e9, (recorded - start) / 1e9 if grown else None, grown)
 
         runs.interleave(contenders, rounds, once, setting.progress)
 
@@ -72,8 +73,8 @@ def flood(setting: Setting) -> Section:
         return {
             "seen": length / MB / statistics.median(one.seen_s for one in samples),
             "ratio": to_yardstick(runs, name, lambda one: 1 / one.seen_s),
-            "recorded": length / MB / statistics.median(recorded) if recorded else None,
-            "recorded ratio": to_yardstick_recorded(runs, name) if recorded else None,
+            "recorded": length / MB / statistics.median(recorded) if len(recorded) == len(samples) else None,
+            "recorded ratio": recorded_to_yardstick(runs, name) if len(recorded) == len(samples) else None,
             "stored": statistics.median(stored) / length if stored else None,
         }
 
@@ -99,7 +100,7 @@ def flood(setting: Setting) -> Section:
     )
 
 
-def to_yardstick_recorded(runs: Runs[Flooded], name: str) -> float | None:
+def recorded_to_yardstick(runs: Runs[Flooded], name: str) -> float | None:
     """The time until recorded, by the time until the yardstick's output (it records nothing) was seen."""
     recorded: Runs[float] = Runs(failures=runs.failures)
     for other, samples in runs.samples.items():

@@ -1,6 +1,6 @@
-"""ls: the wall time of the command that lists terminals, as a process of its own, with one terminal to list.
+"""ls: the wall time of the command that lists terminals, a process each time, with one terminal to list.
 
-Beside it, what a process and a Python that do nothing cost here. The server runs; the files are in the page cache.
+Beside it, what a process and a Python that do nothing cost. The server runs; files are in the page cache.
 """
 
 import os
@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from bench.contenders import Offer
-from bench.errors import Refused
+from bench.errors import RefusedError
 from bench.measures.setting import Setting, rows, to_yardstick
 from bench.results import Budget, Column, Limit, Section, Side
 from bench.rounds import Runs, percentile
@@ -32,7 +32,7 @@ def wall_ms(command: Command) -> float:
     taken = (time.perf_counter_ns() - start) / 1e6
     # screen -ls has used its exit status for counts and for success.
     if status != 0 and command.name != "screen":
-        raise Refused(command.argv, f"exit status {status}")
+        raise RefusedError(f"{command.name} ls", f"exit status {status}")
     return taken
 
 

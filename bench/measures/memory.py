@@ -1,4 +1,4 @@
-"""Memory of the processes that hold the terminals, with 1, 10 and 100 idle ones; and what 100 cost in processor time.
+"""Memory of the processes that hold 1, 10 and 100 idle terminals; and the processor time that 100 take.
 
 PSS is summed over a contender's processes (a page that n share counts as 1/n), the programs in the terminals
 left out. Not a time, so nothing is interleaved: each contender has the machine to itself.
@@ -68,7 +68,7 @@ def memory(setting: Setting) -> Section:
         }
 
     return Section(
-        title=f"memory: what holds {', '.join(map(str, counts))} idle terminals; idling {idle_s:g} s with {many}",
+        title=f"memory: what holds {', '.join(map(str, counts))} idle terminals; {idle_s:g} s of idling",
         columns=(
             *(Column(f"pss {count}", f"PSS MiB, {count}", 1) for count in counts),
             Column("each", "each more MiB", 3),

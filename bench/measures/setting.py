@@ -9,7 +9,7 @@ from typing import TypeVar
 from bench.contenders import Contender, Offer
 from bench.outer import Outer
 from bench.results import YARDSTICK, Row
-from bench.rounds import Runs
+from bench.rounds import Named, Runs
 
 T = TypeVar("T")
 STARTING_S = 15.0
@@ -47,7 +47,7 @@ class Setting:
 def attached(
     contenders: Iterable[Contender], argv: list[str], ready: bytes, runs: Runs[T]
 ) -> Iterator[dict[str, Outer]]:
-    """*argv* in an attached terminal of each contender, having said *ready*; one that fails is noted in *runs*."""
+    """*argv* in an attached terminal of each contender, having said *ready*; failures are noted in *runs*."""
     outers: dict[str, Outer] = {}
     with ExitStack() as stack:
         for contender in contenders:
@@ -64,7 +64,7 @@ def attached(
 
 
 def rows(
-    contenders: Iterable[Contender], runs: Runs[T], figures: Callable[[str], dict[str, float | None]]
+    contenders: Iterable[Named], runs: Runs[T], figures: Callable[[str], dict[str, float | None]]
 ) -> tuple[Row, ...]:
     """A row per contender: its figures, or why there are none."""
     return tuple(

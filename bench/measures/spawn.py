@@ -1,4 +1,4 @@
-"""Spawn: from starting the client to the first prompt of a shell in a new terminal, the server already running.
+"""Spawn: from starting the client to the first prompt in a new terminal, the server already running.
 
 Includes the client's own start. dtach and the recorders have no server; screen starts one for each session.
 """
