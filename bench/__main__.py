@@ -121,9 +121,7 @@ def main() -> int:
         finally:
             if options.json:
                 options.json.write_text(as_json(facts, lines, sections))
-        print(
-            f"\nprocessor time wanted meanwhile that the host gave to others: {Ticks.now().stolen_since(before)}"
-        )
+        print(f"\nprocessor time that the host gave to others: {Ticks.now().stolen_since(before)}")
     return 0
 
 

@@ -47,7 +47,7 @@ def facts(scratch: Path) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
-    """Processor time of the whole machine so far: what it wanted, and what its host gave to others instead."""
+    """Processor time of the whole machine so far: what it wanted, and what its host gave to others."""
 
     wanted: int
     stolen: int

@@ -36,6 +36,10 @@ class Cctm(Contender):
         found = executable()
         return None if found is None else first_line([found, "--version"])
 
+    @classmethod
+    def how_to_get(cls) -> str:
+        return "not installed: cctm (make setup)"
+
     def warm(self) -> None:
         self.open_beside(IDLE)
 

@@ -3,8 +3,8 @@
     write(master) → client → server → inner PTY → cat → inner PTY → server → client → read(master)
 
 Keys come 2 to 10 ms apart, irregularly, so that no timer of a contender is hit always or never. Before each
-the bench runs its own code warm, on a pipe: after a sleep it is slow for some tens of microseconds, which would
-be in every figure. The last of these round trips is the bench's own share: the row `the bench`.
+the bench runs its own code warm, on a pipe: after a sleep it is slow for tens of microseconds, which would be
+in every figure. The last of these round trips is the bench's own share: the row `the bench`.
 """
 
 import random
