@@ -1,4 +1,4 @@
-"""A keeper in a directory of its own, and a daemon's side of the wire, for tests: blocking, with deadlines."""
+"""A keeper in a directory of its own, and a daemon's side of the wire, for tests (blocking, deadlines)."""
 
 import array
 import contextlib

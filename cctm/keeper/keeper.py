@@ -79,22 +79,29 @@ class Keeper:
         while not self._is_over and self.upgrade_to is None:
             fileobj: object = None
             try:
-                self._settle()
-                for key, events in self._selector.select(self._timeout()):
+                for key, events in self._selector.select(self._settle()):
                     fileobj = key.fileobj
                     key.data(events)
             except Exception:  # noqa: BLE001 - the last thing between a mistake of ours and every shell
                 self._contain(fileobj)
 
-    def _timeout(self) -> float | None:
+    def _settle(self) -> float | None:
+        """Do what is due between two rounds; return the seconds until something is due again."""
+        if self._daemon is not None and self.holder.is_calm and not self._has_plans:
+            return None
         now = time.monotonic()
+        self._settle_at(now)
         wakes = (self.holder.wake_at, self.supervision.wake_at(now), self._farewell_until, self._listen_at)
         soonest = min((wake for wake in wakes if wake is not None), default=None)
+        if self._is_over or self.upgrade_to is not None:
+            return 0.0
         return None if soonest is None else max(0.0, soonest - now)
 
-    def _settle(self) -> None:
-        """What is due between two rounds."""
-        now = time.monotonic()
+    @property
+    def _has_plans(self) -> bool:
+        return not (self._checked is None and self._farewell_until is None and self._listen_at is None)
+
+    def _settle_at(self, now: float) -> None:
         self.holder.settle(now)
         if self._listen_at is not None and now >= self._listen_at:
             self._listen()
@@ -295,6 +302,8 @@ class Keeper:
             except OSError:
                 self._drop(daemon)
                 return
+            if terminal.sent == terminal.end and daemon.is_clear:
+                return
         if terminal.has_news:
             terminal.queued = True
             self._waiting.append(terminal)
@@ -453,10 +462,11 @@ def _send_news(connection: Connection, terminal: Terminal) -> None:
         return
     if terminal.sent < terminal.end:
         connection.send_output(terminal)
-    last_words = terminal.last_words()
-    if last_words is not None:
-        connection.send(last_words)
-        terminal.told_end = True
+    if terminal.state is State.ENDED:
+        last_words = terminal.last_words()
+        if last_words is not None:
+            connection.send(last_words)
+            terminal.told_end = True
 
 
 def _is_owed(terminal: Terminal) -> bool:

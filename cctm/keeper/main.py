@@ -8,7 +8,7 @@ It does not put itself into the background: whoever starts it gives it a session
 from and the log to write to. JSON is a list of strings, the daemon's argv. N of `--daemon-fd` is a connected
 socket, inherited, whose other end is the daemon: none is started unless it goes.
 
-Exit status: 0 after QUIT or SIGTERM; 1 cannot resume such a state; 2 wrong use; 3 another keeper holds the lock.
+Exit status: 0 after QUIT or SIGTERM; 1 cannot resume that state; 2 wrong use; 3 another keeper has the lock.
 """
 
 import fcntl

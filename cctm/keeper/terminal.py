@@ -144,6 +144,9 @@ class Room:
 
     def left(self, held: int) -> int:
         """How much a terminal that holds *held* bytes may read now; 0: it pauses."""
+        if self.total <= TOTAL_BYTES // 2 - TERMINAL_BYTES:  # nobody else is in the way
+            left = TERMINAL_BYTES - held
+            return left if left >= LEAST_BYTES else 0
         share = TOTAL_BYTES // 2 // max(1, self.terminals)
         ceiling = max(
             held + TOTAL_BYTES // 2 - self.total,

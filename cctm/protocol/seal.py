@@ -42,6 +42,11 @@ CODE_HEAD_BYTES: Final = 9
 PAD_FLOOR_BYTES: Final = 64
 COMPRESS_FROM_BYTES: Final = 512
 
+# What a device wraps, each with its context: (channel), (channel, epoch number), (channel).
+WRAP_WRITER: Final = "cctm wrap writer"
+WRAP_EPOCH: Final = "cctm wrap epoch"
+WRAP_ABOUT: Final = "cctm wrap about"
+
 _PLAIN, _ZSTD = 0, 1
 _SIZE_BYTES: Final = 4
 
