@@ -73,7 +73,7 @@ def list_rows(terminals: Terminals, since_us: int) -> list[Row]:
         terminal = terminals.running.get(channel)
         if terminal is not None and terminal.ending is None:
             rows.append(_running_row(terminal))
-        elif (about.ended_us or about.created_us) >= since_us:
+        elif terminal is not None or (about.ended_us or about.created_us) >= since_us:
             rows.append(_ended_row(terminals, channel, about))
     return sorted(rows, key=lambda row: (not row.running, row.created_us))
 
@@ -98,6 +98,8 @@ def _running_row(terminal: Terminal) -> Row:
 
 
 def _ended_row(terminals: Terminals, channel: ChannelId, about: About) -> Row:
+    terminal = terminals.running.get(channel)
+    ending = None if terminal is None else terminal.ending
     return Row(
         channel=channel,
         name=about.name,
@@ -105,13 +107,13 @@ def _ended_row(terminals: Terminals, channel: ChannelId, about: About) -> Row:
         running=False,
         created_us=about.created_us,
         ended_us=about.ended_us,
-        how=about.how,
-        code=about.code,
+        how=about.how if ending is None else ending.how,
+        code=about.code if ending is None else ending.code,
         cols=0,
         rows=0,
         clients=0,
         stored_bytes=terminals.file_bytes.get(channel, 0),
-        stalled="",
+        stalled="" if terminal is None else terminals.stalled,
         pid=None,
     )
 
@@ -155,7 +157,11 @@ def _rename(terminals: Terminals, target: str, name: str) -> None:
 
 async def _remove(terminals: Terminals, target: str) -> None:
     channel = terminals.find(target)
-    if channel in terminals.running:
+    terminal = terminals.running.get(channel)
+    if terminal is not None and terminal.ending is not None:
+        # Its end waits for room, which this makes.
+        terminals.abandon(terminal)
+    elif terminal is not None:
         raise RefusedError(
             Reason.STILL_RUNNING,
             f"The terminal {target!r} is running.",

@@ -60,7 +60,8 @@ class RoomWatch:
                 terminal.hold(Held.ROOM)
             else:
                 terminal.release(Held.ROOM)
-            if not self._limits.is_over_quota(terminal.stored_bytes):
+            # What is left of a terminal that has ended is little, and must get its end.
+            if terminal.ending is not None or not self._limits.is_over_quota(terminal.stored_bytes):
                 terminal.release(Held.QUOTA)
             elif terminal.hold(Held.QUOTA):
                 terminal.tell(Notice(Severity.WARNING, QUOTA_TEXT))

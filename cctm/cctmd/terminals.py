@@ -267,6 +267,11 @@ class Terminals:
         self._checkpointed.pop(terminal.channel, None)
         self._concluded.set()
 
+    def abandon(self, terminal: Terminal) -> None:
+        """Store nothing more of *terminal*, which has ended."""
+        self.link.send(wire.Forget(wire.StreamId(terminal.stream)))
+        self.unregister(terminal)
+
     async def first_arrival(self) -> list[Kept]:
         """What the keeper held when this daemon started."""
         await self._first_arrival.wait()

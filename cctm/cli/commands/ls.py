@@ -75,7 +75,7 @@ def _table(rows: list[Row]) -> str:
                 words.printable(row.name),
                 state,
                 words.age((now_us - since_us) / 1e6),
-                f"{row.cols}x{row.rows}",
+                f"{row.cols}x{row.rows}" if row.running else "-",
                 words.size(row.stored_bytes),
                 words.printable(row.command),
             )
