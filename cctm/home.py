@@ -30,13 +30,11 @@ SOCKET_PATH_LIMIT_BYTES: Final = 100
 SHORT_SOCKETS_PARENT: Final = "/tmp"  # noqa: S108  its own directory below it is checked for owner, type and mode
 
 _ADVICE_ELSEWHERE: Final = "Set CCTM_HOME to a directory that you may write to."
-_NAMES_IN_ROOT: Final = frozenset(
-    {"archive", "catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm", "device.key", "state"}
-    | {"config.toml"}
-)
-_NAMES_IN_STATE: Final = frozenset(
-    {"control.sock", "keeper.sock", "agent", "start.lock", "daemon.lock", "keeper.lock"}
-    | {"daemon.log", "daemon.log.1", "keeper.log", "start.failed", "start.failed.new"}
+# What a directory may hold to be taken for ours; a name may go on after these.
+_OURS: Final = (
+    *("archive", "catalogue.sqlite", "device.key", "state", "config.toml"),
+    *("control.sock", "keeper.sock", "agent", "start.lock", "daemon.lock", "keeper.lock"),
+    *("daemon.log", "keeper.log"),
 )
 
 
@@ -147,9 +145,9 @@ class Home:
         Raises:
             HomeError: a place is not a directory, not the user's own, open to others, not writable, or full.
         """
-        _make_private(self.root, _NAMES_IN_ROOT)
-        _make_private(self.archive, None)
-        _make_private(self.state, _NAMES_IN_STATE | _NAMES_IN_ROOT)
+        _make_private(self.root)
+        _make_private(self.archive)
+        _make_private(self.state)
         if self.sockets != self.state:
             # Anybody may make names in /tmp: nothing found there is followed or repaired.
             _make_in_shared(os.path.dirname(self.sockets))
@@ -176,18 +174,18 @@ def _short_directory(state: str) -> str:
     return os.path.join(SHORT_SOCKETS_PARENT, f"cctm-{os.geteuid()}", name)
 
 
-def _make_private(path: str, ours: frozenset[str] | None) -> None:
+def _make_private(path: str) -> None:
     """Make the directory *path*, or check the one that is there.
 
-    One of the user's own that others may enter is made private if nothing is in it but *ours* (None: whatever
-    is in it): CCTM_HOME=/srv must not close /srv to everybody.
+    One of the user's own that others may enter is made private, if nothing is in it but what we make:
+    CCTM_HOME=/srv must not close /srv to everybody.
     """
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
         found = os.stat(path)
         _refuse_foreign(path, found)
         if stat.S_IMODE(found.st_mode) & 0o077:
-            if ours is not None and not ours.issuperset(os.listdir(path)):
+            if not all(_is_ours(name) for name in os.listdir(path)):
                 raise HomeError(
                     f"{path} holds other files, and other users may enter it.",
                     "Make it private (chmod 700), or set CCTM_HOME to a directory of its own.",
@@ -197,6 +195,11 @@ def _make_private(path: str, ours: frozenset[str] | None) -> None:
         raise _in_words(path, error) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise HomeError(f"{path} cannot be written to.", _ADVICE_ELSEWHERE)
+
+
+def _is_ours(name: str) -> bool:
+    is_channel = len(name.partition(".")[0]) == 64 and set(name[:64]) <= set("0123456789abcdef")
+    return is_channel or name.startswith(_OURS)
 
 
 def _make_in_shared(path: str) -> None:
