@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from cctm.archive.finding import Finding
-from cctm.archive.opening import Opened
+from cctm.archive.opening import OpenedEntry
 from cctm.archive.reader import Archive, Terminal
 from cctm.cli import words
 from cctm.cli.archive import open_archive, resolve
@@ -69,7 +69,7 @@ def _events(archive: Archive, terminal: Terminal, *, as_json: bool) -> Iterator[
             yield _as_json(entry, kind, at_us, fields) if as_json else _as_line(event, kind, at_us, fields)
 
 
-def _as_json(entry: Opened, kind: str, at_us: int, fields: dict[str, object]) -> str:
+def _as_json(entry: OpenedEntry, kind: str, at_us: int, fields: dict[str, object]) -> str:
     return json.dumps(
         {"seq": entry.seq, "log": entry.spot.ref.log.hex(), "at": at_us / 1e6, "event": kind}
         | {name: _plain(value) for name, value in fields.items()}
