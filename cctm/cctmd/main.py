@@ -73,12 +73,13 @@ async def _run(home: Home) -> None:
     catalogue, rebuilt = open_or_rebuild(home, device)
     if rebuilt is not None:
         LOG.warning("the catalogue was damaged and has been rebuilt from the archive: %s", rebuilt)
-    room = RoomWatch(home.archive, Limits.of(os.environ))
+    limits = Limits.of(os.environ)
+    room = RoomWatch(home.archive, limits)
     storage = Storage(home.archive, on_stalled=room.stalled, on_resumed=room.resumed)
     storage.start()
     try:
         async with trio.open_nursery() as nursery:
-            services = Services(home, device, catalogue, storage, clock, nursery)
+            services = Services(home, device, catalogue, storage, clock, limits, nursery)
             terminals = Terminals(services)
             daemon = Daemon(services, terminals)
             await terminals.link.connect()

@@ -38,7 +38,6 @@ from cctm.protocol.log import LogWriter
 from cctm.protocol.seal import NONCE_BYTES
 
 BATCH_BYTES: Final = 64 * 1024
-ENTRY_BYTES: Final = 256 * 1024
 BATCH_US: Final = 8_000
 
 
@@ -176,7 +175,7 @@ class Recorder:
         for event in events:
             batch.append(event)
             size += len(event.data) if isinstance(event, Output) else 64
-            if size >= ENTRY_BYTES:
+            if size >= BATCH_BYTES:
                 records.append(self._seal_batch(log, batch))
                 batch, size = [], 0
         if batch:

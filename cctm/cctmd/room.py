@@ -63,8 +63,8 @@ class RoomWatch:
             # What is left of a terminal that has ended is little, and must get its end.
             if terminal.ending is not None or not self._limits.is_over_quota(terminal.stored_bytes):
                 terminal.release(Held.QUOTA)
-            elif terminal.hold(Held.QUOTA):
-                terminal.tell(Notice(Severity.WARNING, QUOTA_TEXT))
+            else:
+                terminal.hold_at_quota()
         self._tell(terminals, is_short=is_short)
 
     def _tell(self, terminals: Terminals, *, is_short: bool) -> None:

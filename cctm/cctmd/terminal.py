@@ -22,9 +22,13 @@ from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recent import ALONE_LIMIT, ATTACHED_LIMIT, Recent
 from cctm.cctmd.recorder import Recorder
 from cctm.protocol.control import replies
+from cctm.protocol.control.values import Severity
 from cctm.protocol.events import Gap, How, Input, Renamed, Resized
 from cctm.protocol.keys import ChannelId, StreamId
 
+QUOTA_TEXT: Final = (
+    "This terminal's record has reached its quota: its program waits. End it, or raise CCTM_QUOTA."
+)
 OWN: Final = b""  # the host's own user, in `who` and `by`
 
 
@@ -200,6 +204,11 @@ class Terminal:
         self._held.add(reason)
         self.recorder.held = True
         return True
+
+    def hold_at_quota(self) -> None:
+        """The record has reached its quota."""
+        if self.hold(Held.QUOTA):
+            self.tell(replies.Notice(Severity.WARNING, QUOTA_TEXT))
 
     def release(self, reason: Held) -> None:
         """*reason* to hold is gone."""

@@ -22,6 +22,7 @@ import trio
 
 from cctm.archive.catalogue import About, Catalogue, Checkpoint, State
 from cctm.archive.files import channel_directory, list_channels
+from cctm.archive.room import Limits
 from cctm.archive.storage import Storage, Sync
 from cctm.cctmd.clock import Clock
 from cctm.cctmd.keeper_link import KeeperLink, Kept
@@ -59,6 +60,7 @@ class Services:
     catalogue: Catalogue
     storage: Storage
     clock: Clock
+    limits: Limits
     nursery: trio.Nursery
 
 
@@ -181,6 +183,8 @@ class Terminals:
                 continue  # it did not start, and was taken back
             terminal.stored_bytes += durable.place.end - durable.place.start
             newest[terminal] = durable
+            if self.services.limits.is_over_quota(terminal.stored_bytes) and terminal.ending is None:
+                terminal.hold_at_quota()
         for terminal, durable in newest.items():
             self.link.send(wire.Ack(wire.StreamId(terminal.stream), durable.offset))
             ended = terminal.ending is not None and not terminal.recorder.pending
