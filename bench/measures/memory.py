@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bench import processes
 from bench.contenders import Contender, Offer
-from bench.errors import BenchError
+from bench.errors import BenchError, RefusedError
 from bench.measures.setting import Setting, rows
 from bench.programs import IDLE
 from bench.results import Budget, Column, Limit, Section, Side
@@ -39,6 +39,9 @@ def weigh(contender: Contender, counts: list[int], idle_s: float, setting: Setti
             terminals += 1
             setting.progress(f"{contender.name}: {terminals}/{counts[-1]} terminals")
         time.sleep(SETTLE_S)
+        idle = sum(processes.name(pid) == IDLE[0] for pid in processes.living_in(str(contender.scratch)))
+        if idle != count:
+            raise RefusedError(contender.name, f"{idle} terminals run instead of {count}")
         found = {what: processes.memory_bytes(pid) for what, pid in contender.server_pids().items()}
         weight.rss[count] = {what: rss for what, (rss, _) in found.items()}
         weight.pss[count] = {what: pss for what, (_, pss) in found.items()}
@@ -77,7 +80,7 @@ def memory(setting: Setting) -> Section:
         ),
         rows=rows(contenders, runs, figures),
         budgets=(
-            Budget(f"daemon and keeper, {many} terminals", (Limit(f"pss {many}", Side.AT_MOST, 100, "MiB"),)),
+            Budget(f"daemon and keeper, {many} terminals", (Limit("rss", Side.AT_MOST, 100, "MiB"),)),
             Budget("each more", (Limit("each", Side.AT_MOST, 0.5, "MiB"),)),
         ),
         raw={
