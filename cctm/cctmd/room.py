@@ -23,9 +23,6 @@ ROOM_TEXT: Final = (
 )
 STALLED_TEXT: Final = "The record cannot be written ({}): programs wait until it can."
 RESUMED_TEXT: Final = "Recording goes on."
-QUOTA_TEXT: Final = (
-    "This terminal's record has reached its quota: its program waits. End it, or raise CCTM_QUOTA."
-)
 
 
 class RoomWatch:
