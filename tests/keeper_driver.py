@@ -48,8 +48,11 @@ class Driver:
             self.socket = path_or_socket
         else:
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.socket.settimeout(DEADLINE_S)
-            self.socket.connect(str(path_or_socket))
+            try:
+                self.socket.connect(str(path_or_socket))
+            except OSError:
+                self.socket.close()
+                raise
         self.socket.settimeout(DEADLINE_S)
         self.reader = wire.FrameReader()
         self.inbox = deque()  # messages not looked at yet
@@ -270,14 +273,17 @@ class Keeper:
 
     def stop(self):
         """End it, and whatever it started."""
+        self.process.terminate()  # it starts no further daemon from here on
         children = self.children() if lives(self.pid) else []
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        self.process.wait(DEADLINE_S)
         for child in children:
             for kill in (os.killpg, os.kill):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     kill(child, signal.SIGKILL)
+        try:
+            self.process.wait(DEADLINE_S)
+        finally:
+            self.process.kill()
+            self.process.wait()
 
 
 def window_size(master):

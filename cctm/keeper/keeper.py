@@ -34,7 +34,7 @@ from cctm.keeper.wire import Exit, How, Message, Refused, WireError
 _TURNS_AT_ONCE: Final = 4  # sent to a daemon that keeps up, before the other descriptors are looked at
 _REST_S: Final = 0.2
 _FAREWELL_S: Final = (
-    2.0  # how long SIGTERM waits for the programs to end and for the daemon to store the rest
+    2.0  # how long SIGTERM waits for programs to end and for a connected daemon to store the rest
 )
 
 
@@ -106,7 +106,8 @@ class Keeper:
         if self._listen_at is not None and now >= self._listen_at:
             self._listen()
         if self._farewell_until is not None:
-            self._is_over = now >= self._farewell_until or not any(_is_owed(it) for it in self.holder)
+            waits_for = [it for it in self.holder if _runs(it) or (self._daemon is not None and it.held)]
+            self._is_over = now >= self._farewell_until or not waits_for
             return
         foreign = self.supervision.foreign
         if foreign is not None and not _lives(foreign):
@@ -469,9 +470,8 @@ def _send_news(connection: Connection, terminal: Terminal) -> None:
             terminal.told_end = True
 
 
-def _is_owed(terminal: Terminal) -> bool:
-    """Whether the program lives, or something of it is not stored yet."""
-    return terminal.state not in {State.PREPARED, State.ENDED} or len(terminal.held) > 0
+def _runs(terminal: Terminal) -> bool:
+    return terminal.state is State.STARTING or terminal.state is State.RUNNING
 
 
 def _lives(pid: int) -> bool:
