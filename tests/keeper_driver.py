@@ -60,6 +60,7 @@ class Driver:
         self.masters = {}  # id -> our duplicate of the master
         self.output = {}  # id -> bytes received in this connection
         self.place = {}  # id -> the offset at which the next OUTPUT must begin
+        self.acknowledged = {}
         self.here = {}
 
     def close(self):
@@ -203,7 +204,9 @@ class Driver:
 
     def acknowledge(self):
         for id_, place in self.place.items():
-            self.send(wire.Ack(id_, place))
+            if self.acknowledged.get(id_) != place:
+                self.acknowledged[id_] = place
+                self.send(wire.Ack(id_, place))
 
     def _find(self, kind, id_):
         for message in self.inbox:

@@ -66,7 +66,9 @@ class Keeper:
         self._is_over = False
         listener.setblocking(False)  # noqa: FBT003 - the signature is the library's
         self._listen()
-        self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_reader, self._wake_writer = os.pipe()
+        for end in (self._wake_reader, self._wake_writer):
+            os.set_blocking(end, False)
         self._selector.register(self._wake_reader, selectors.EVENT_READ, self._on_signal)
         self.was_terminated = False
         self.take_signals()
@@ -423,9 +425,9 @@ class Keeper:
         else:
             self._send(connection, Refused(f"upgrade: the new keeper says no: {_words(exit_)}"))
 
-    def upgrade_failed(self, error: OSError) -> None:
+    def upgrade_failed(self, error: Exception) -> None:
         """Go on as before."""
-        _log(f"upgrade: {error}")
+        _log(f"upgrade: {error!r}")
         self.upgrade_to = None
 
     @property

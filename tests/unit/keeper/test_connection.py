@@ -86,3 +86,14 @@ def test_closing_closes_what_is_queued_and_what_has_arrived(pair):
     connection.close()
     assert os.read(reader, 1) == b""
     os.close(reader)
+
+
+def test_a_peer_that_never_reads_is_given_up(pair):
+    connection, _ = pair
+
+    def tell_for_ever():
+        while True:
+            connection.send(wire.Stop())
+
+    with pytest.raises(ConnectionAbortedError):
+        tell_for_ever()
