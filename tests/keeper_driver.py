@@ -48,8 +48,11 @@ class Driver:
             self.socket = path_or_socket
         else:
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.socket.settimeout(DEADLINE_S)
-            self.socket.connect(str(path_or_socket))
+            try:
+                self.socket.connect(str(path_or_socket))
+            except OSError:
+                self.socket.close()
+                raise
         self.socket.settimeout(DEADLINE_S)
         self.reader = wire.FrameReader()
         self.inbox = deque()  # messages not looked at yet
@@ -57,6 +60,7 @@ class Driver:
         self.masters = {}  # id -> our duplicate of the master
         self.output = {}  # id -> bytes received in this connection
         self.place = {}  # id -> the offset at which the next OUTPUT must begin
+        self.acknowledged = {}
         self.here = {}
 
     def close(self):
@@ -200,7 +204,9 @@ class Driver:
 
     def acknowledge(self):
         for id_, place in self.place.items():
-            self.send(wire.Ack(id_, place))
+            if self.acknowledged.get(id_) != place:
+                self.acknowledged[id_] = place
+                self.send(wire.Ack(id_, place))
 
     def _find(self, kind, id_):
         for message in self.inbox:
@@ -270,14 +276,17 @@ class Keeper:
 
     def stop(self):
         """End it, and whatever it started."""
+        self.process.terminate()  # it starts no further daemon from here on
         children = self.children() if lives(self.pid) else []
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        self.process.wait(DEADLINE_S)
         for child in children:
             for kill in (os.killpg, os.kill):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     kill(child, signal.SIGKILL)
+        try:
+            self.process.wait(DEADLINE_S)
+        finally:
+            self.process.kill()
+            self.process.wait()
 
 
 def window_size(master):

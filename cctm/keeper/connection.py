@@ -22,6 +22,8 @@ from cctm.keeper.wire import WITH_DESCRIPTOR, FrameReader, Message, WireError, e
 
 _READ_BYTES: Final = 65536
 _DESCRIPTORS: Final = 4  # expected in one read: one
+_QUEUED_FRAMES: Final = 65536  # a peer that asks and asks and never reads is dropped
+_CLOEXEC: Final = socket.MSG_CMSG_CLOEXEC if sys.platform == "linux" else 0  # spawn closes everything anyway
 _ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
 
 
@@ -59,7 +61,7 @@ class Connection:
             BlockingIOError: nothing was there.
             OSError: the connection broke.
         """
-        data, ancillary, _, _ = self.socket.recvmsg(_READ_BYTES, _ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC)
+        data, ancillary, _, _ = self.socket.recvmsg(_READ_BYTES, _ANCILLARY_BYTES, _CLOEXEC)
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 descriptors = array.array("i")
@@ -81,8 +83,10 @@ class Connection:
         """Send *message* now, or queue it.
 
         Raises:
-            OSError: the connection broke, or no descriptor was to be had.
+            OSError: the connection broke, or no descriptor was to be had, or nobody reads.
         """
+        if len(self._queue) >= _QUEUED_FRAMES:
+            raise ConnectionAbortedError
         frame = encode(message)
         sent = 0 if self._queue else self._send([frame], descriptor)
         if sent == len(frame):

@@ -34,7 +34,7 @@ from cctm.keeper.wire import Exit, How, Message, Refused, WireError
 _TURNS_AT_ONCE: Final = 4  # sent to a daemon that keeps up, before the other descriptors are looked at
 _REST_S: Final = 0.2
 _FAREWELL_S: Final = (
-    2.0  # how long SIGTERM waits for the programs to end and for the daemon to store the rest
+    2.0  # how long SIGTERM waits for programs to end and for a connected daemon to store the rest
 )
 
 
@@ -66,7 +66,9 @@ class Keeper:
         self._is_over = False
         listener.setblocking(False)  # noqa: FBT003 - the signature is the library's
         self._listen()
-        self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_reader, self._wake_writer = os.pipe()
+        for end in (self._wake_reader, self._wake_writer):
+            os.set_blocking(end, False)
         self._selector.register(self._wake_reader, selectors.EVENT_READ, self._on_signal)
         self.was_terminated = False
         self.take_signals()
@@ -106,7 +108,8 @@ class Keeper:
         if self._listen_at is not None and now >= self._listen_at:
             self._listen()
         if self._farewell_until is not None:
-            self._is_over = now >= self._farewell_until or not any(_is_owed(it) for it in self.holder)
+            waits_for = [it for it in self.holder if _runs(it) or (self._daemon is not None and it.held)]
+            self._is_over = now >= self._farewell_until or not waits_for
             return
         foreign = self.supervision.foreign
         if foreign is not None and not _lives(foreign):
@@ -422,9 +425,9 @@ class Keeper:
         else:
             self._send(connection, Refused(f"upgrade: the new keeper says no: {_words(exit_)}"))
 
-    def upgrade_failed(self, error: OSError) -> None:
+    def upgrade_failed(self, error: Exception) -> None:
         """Go on as before."""
-        _log(f"upgrade: {error}")
+        _log(f"upgrade: {error!r}")
         self.upgrade_to = None
 
     @property
@@ -469,9 +472,8 @@ def _send_news(connection: Connection, terminal: Terminal) -> None:
             terminal.told_end = True
 
 
-def _is_owed(terminal: Terminal) -> bool:
-    """Whether the program lives, or something of it is not stored yet."""
-    return terminal.state not in {State.PREPARED, State.ENDED} or len(terminal.held) > 0
+def _runs(terminal: Terminal) -> bool:
+    return terminal.state is State.STARTING or terminal.state is State.RUNNING
 
 
 def _lives(pid: int) -> bool:

@@ -58,7 +58,7 @@ def main() -> int:
             return 0
         try:
             upgrade.replace(keeper)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the shells live on under the old code
             keeper.upgrade_failed(error)
 
 
@@ -92,7 +92,10 @@ def _fresh(options: dict[str, str], lock: int) -> Keeper:
     daemon_fd = int(options["--daemon-fd"]) if "--daemon-fd" in options else None
     _close_inherited({lock} if daemon_fd is None else {lock, daemon_fd})
     nofile = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (nofile[1], nofile[1]))
+    with suppress(
+        ValueError, OSError
+    ):  # a hard limit may be higher than what is allowed: then fewer terminals
+        resource.setrlimit(resource.RLIMIT_NOFILE, (nofile[1], nofile[1]))
     setup = Setup(
         os.path.abspath(options["--socket"]),
         os.path.abspath(options["--log"]),

@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 import time
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ def replace(keeper: Keeper) -> None:
     """Become `keeper.upgrade_to`. Returns only if that failed.
 
     Raises:
-        OSError: no execv; everything is as before.
+        Exception: any; everything is as before.
     """
     assert keeper.upgrade_to is not None
     terminals = [it for it in keeper.holder if it.state is not State.PREPARED]
@@ -112,12 +113,21 @@ def _header(keeper: Keeper, terminals: list[Terminal]) -> dict[str, Any]:
 
 def _write(header: dict[str, Any], terminals: list[Terminal]) -> int:
     encoded = json.dumps(header).encode("ascii")
-    state = os.memfd_create("cctm-keeper")
+    state = _unlinked_file(header["socket_path"] + ".state")
     with os.fdopen(state, "wb", closefd=False) as file:
         file.write(_LENGTH.pack(len(encoded)) + encoded)
         for terminal in terminals:
             file.write(terminal.held)
     os.lseek(state, 0, os.SEEK_SET)
+    return state
+
+
+def _unlinked_file(path: str) -> int:
+    """A file that no name leads to: in memory where that is possible, otherwise at *path* for a moment."""
+    if sys.platform == "linux":
+        return os.memfd_create("cctm-keeper")
+    state = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    os.unlink(path)
     return state
 
 
