@@ -74,10 +74,10 @@ def attach(
     name = words.printable(session.name)
     match outcome:
         case Detached():
-            terminal.say(f"[detached from {name}]")
+            terminal.say(f"\n[detached from {name}]")
             sys.exit(0)
         case replies.Released(why):
-            terminal.say(f"[detached from {name}: {why}]")
+            terminal.say(f"\n[detached from {name}: {why}]")
             sys.exit(0)
         case replies.Ended(how, code):
             terminal.say(f"[{name} ended: {words.ended(how, code)}]")
