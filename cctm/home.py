@@ -119,6 +119,11 @@ class Home:
         return os.path.join(self.state, "daemon.log")
 
     @property
+    def start_failure(self) -> str:
+        """Why the daemon could not start, in two lines, for the command that waits for it."""
+        return os.path.join(self.state, "start.failed")
+
+    @property
     def keeper_log(self) -> str:
         return os.path.join(self.state, "keeper.log")
 

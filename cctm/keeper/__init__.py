@@ -1,1 +1,23 @@
-"""TODO"""
+"""The keeper: the small process that owns the shells, so that the daemon may die (SPEC.md §7).
+
+It forks the programs, reaps them, reads their PTY masters and hands the bytes to the daemon over a Unix
+socket. What it read it keeps until the daemon acknowledges that it is stored. It starts the daemon again when
+that ends, and it replaces its own code in place.
+
+    wire.py         the frames, and a reader for them (the daemon imports it too)
+    terminal.py     one held terminal: states, offsets, held bytes; how much all may hold     pure
+    supervision.py  when to start the daemon                                                  pure
+    spawn.py        fork and exec; a new PTY
+    connection.py   one connection: frames in, frames and output out, never waiting
+    holder.py       all terminals and their PTYs: open, start, read, pause, reap
+    keeper.py       the loop: what each message, signal and lost connection does
+    upgrade.py      the state over an execv
+    main.py         arguments, lock, socket
+
+**Invariants**
+
+- No byte read from a terminal is dropped before it is acknowledged, and none is sent out of order.
+- Nothing waits but the selector: no message, program, daemon or full disk holds the terminals up.
+- A connection that breaks the protocol loses that connection; no connection can lose a running terminal.
+- The standard library only: what is not imported cannot break, and costs no memory for months.
+"""

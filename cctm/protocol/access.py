@@ -61,13 +61,9 @@ def authority(channel: ChannelId, writer: WriterId, roles: Mapping[WriterId, Rol
 
 def may_write(what: EntryKind | type[Event], who: Authority) -> bool:
     """Whether an entry of a kind, or an event of a class, counts in the log of *who*."""
-    match who:
-        case Authority.HOST:
-            return True
-        case Authority.MEMBER:
-            return what in MEMBER_KINDS or what in MEMBER_EVENTS
-        case Authority.NOBODY:
-            return False
+    if who is Authority.MEMBER:
+        return what in MEMBER_KINDS or what in MEMBER_EVENTS
+    return who is Authority.HOST
 
 
 def check_entry(

@@ -183,16 +183,16 @@ def entry_hash(entry_digest: bytes, sig: bytes) -> Digest:
 
 def fits(kind: EntryKind, events: Sequence[Event]) -> bool:
     """Whether an entry of *kind* may hold *events*."""
-    match kind:
-        case EntryKind.KEYFRAME:
-            return len(events) == 1 and type(events[0]) is Keyframe
-        case EntryKind.DATA:
-            return bool(events) and not any(isinstance(event, Keyframe | Closed) for event in events)
-        case EntryKind.CLOSE:
-            before = events[:-1]
-            return type(events[-1]) is Closed and not any(isinstance(e, Keyframe | Closed) for e in before)
-        case EntryKind.OPEN | EntryKind.GRANT:
-            return False
+    kinds = [type(event) for event in events]
+    if kind is EntryKind.KEYFRAME:
+        return kinds == [Keyframe]
+    if kind is EntryKind.CLOSE:
+        return kinds[-1:] == [Closed] and _is_data(kinds[:-1])
+    return kind is EntryKind.DATA and bool(kinds) and _is_data(kinds)
+
+
+def _is_data(kinds: Sequence[type[Event]]) -> bool:
+    return Keyframe not in kinds and Closed not in kinds
 
 
 def max_plain_bytes(kind: EntryKind) -> int:
@@ -214,7 +214,7 @@ def seal_events_below(
     kind: EntryKind, head: bytes, key: EntryKey, events: Sequence[Event], nonce: bytes
 ) -> bytes:
     """`seal_events`, for one who has the header already."""
-    if not events or not fits(kind, events):
+    if not fits(kind, events):
         raise LocalError(f"events that do not fit {kind.name}")
     plain = encode_events(events)
     if len(plain) > max_plain_bytes(kind):

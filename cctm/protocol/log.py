@@ -12,8 +12,10 @@
   that of a later entry of the same chain.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import Enum
+from itertools import repeat
+from typing import Final
 
 from .entry import (
     Entry,
@@ -38,6 +40,7 @@ from .keys import (
     Digest,
     EpochSecret,
     Incarnation,
+    KeyId,
     LogId,
     WriterId,
     WriterKey,
@@ -57,6 +60,9 @@ def may_stand(kind: EntryKind, seq: int, *, host: bool) -> bool:
     if seq <= 2:
         return kind is (EntryKind.GRANT if seq == 1 else EntryKind.KEYFRAME)
     return True
+
+
+_BEFORE_A_GRANT: Final = frozenset({EntryKind.OPEN, EntryKind.GRANT})
 
 
 class LogWriter:
@@ -79,6 +85,7 @@ class LogWriter:
         self.log: LogId = log_id(writer.public, channel, incarnation, generation)
         self.size = 0  # entries sealed: the next one's seq
         self.head: Digest = ZERO  # hash of the newest
+        self._granted: KeyId | None = None  # of the epoch that this log's newest grant hands out
         self._host = channel_id(writer.public) == channel
         self._writer = writer
         self._opening = OpenBody(writer.public, incarnation, generation, predecessor)
@@ -89,7 +96,7 @@ class LogWriter:
         self._key = entry_key(epoch, self.channel, self.log)
 
     def rotate(self, epoch: EpochSecret) -> None:
-        """Seal under *epoch* from here on; the next entry must be the grant that hands it out."""
+        """Seal under *epoch* from here on. In a host's log the next entry must be the grant that hands it out."""
         self._use(epoch)
 
     def place(self, kind: EntryKind) -> Place:
@@ -102,7 +109,9 @@ class LogWriter:
 
     def append_grant(self, body: bytes) -> Sealed:
         """*body*: what `make_grant` made for `place(EntryKind.GRANT)`."""
-        return self._append_body(EntryKind.GRANT, body)
+        sealed = self._append_body(EntryKind.GRANT, body)
+        self._granted = self._key_id
+        return sealed
 
     def append(self, kind: EntryKind, events: Sequence[Event], nonce: bytes) -> Sealed:
         """Seal *events* as the log's next entry.
@@ -124,6 +133,8 @@ class LogWriter:
     def _next_place(self, kind: EntryKind) -> Place:
         if not may_stand(kind, self.size, host=self._host):
             raise LocalError(f"{kind.name} at {self.size}")
+        if self._host and kind not in _BEFORE_A_GRANT and self._granted != self._key_id:
+            raise LocalError(f"{kind.name} under an epoch that was not granted")
         return self.place(kind)
 
     def _sign(self, place: Place, entry_digest: bytes, body: bytes) -> Sealed:
@@ -176,6 +187,8 @@ class LogVerifier:
         Raises:
             ChainError: names the first entry that does not continue the log, and why.
         """
+        if prevs is not None and len(prevs) != len(entries):
+            raise LocalError("entries and predecessors that are not as many")
         if not entries:
             return
         writer, flaw_at_start = self._writer_of(entries[0])
@@ -208,22 +221,21 @@ class LogVerifier:
         return opening.writer, None
 
     def _follow(
-        self, entries: Sequence[Entry], prevs: Iterable[Digest] | None, writer: WriterId | None
+        self, entries: Sequence[Entry], prevs: Sequence[Digest] | None, writer: WriterId | None
     ) -> tuple[list[bytes], list[Digest], Flaw | None]:
         """Digest and hash of each entry up to the first that cannot stand there, and why not."""
         host = writer is not None and channel_id(writer) == self.channel
         digests: list[bytes] = []
         hashes: list[Digest] = []
-        said = iter(prevs) if prevs is not None else None
         head = self.head
-        for seq, entry in enumerate(entries, self.size):
+        for seq, (entry, prev) in enumerate(zip(entries, prevs or repeat(None), strict=False), self.size):
             if entry.seq != seq:
                 return digests, hashes, Flaw.SEQ
             if not may_stand(entry.kind, seq, host=host):
                 return digests, hashes, Flaw.KIND
             if (entry.key_id == NO_KEY) is not (entry.kind is EntryKind.OPEN):
                 return digests, hashes, Flaw.KEY
-            if said is not None and next(said) != head:
+            if prev not in (None, head):
                 return digests, hashes, Flaw.PREV
             place = Place(self.channel, self.log, seq, entry.kind, entry.key_id, head)
             entry_digest = digest(place, entry.body)
@@ -236,9 +248,12 @@ class LogVerifier:
         """The newest signature; if it fails, one by one, to name the first that does."""
         if not digests or self._is_signed(entries[len(digests) - 1], digests[-1], writer):
             return
-        for seq, (entry, entry_digest) in enumerate(zip(entries, digests, strict=False), self.size):
-            if not self._is_signed(entry, entry_digest, writer):
-                raise ChainError(seq, Flaw.SIGNATURE)
+        seq = next(
+            seq
+            for seq, (entry, entry_digest) in enumerate(zip(entries, digests, strict=False), self.size)
+            if not self._is_signed(entry, entry_digest, writer)
+        )
+        raise ChainError(seq, Flaw.SIGNATURE)
 
     def _is_signed(self, entry: Entry, entry_digest: bytes, writer: WriterId) -> bool:
         return verify(writer, signed_statement(self.channel, entry_digest), entry.sig)

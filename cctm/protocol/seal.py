@@ -138,14 +138,12 @@ def _decompress_untrusted(packed: bytes, size: int) -> bytes:
     try:
         if zstandard.frame_content_size(packed) != size:
             raise MalformedError("declared size")
-        plain = decompressor.decompress(packed, max_output_size=size, allow_extra_data=False)
+        # zstd itself refuses a frame that holds more or less than it declares.
+        return decompressor.decompress(packed, max_output_size=size, allow_extra_data=False)
     except zstandard.ZstdError:
         raise MalformedError("zstd") from None
     finally:
         _decompressors.append(decompressor)
-    if len(plain) != size:
-        raise MalformedError("declared size")
-    return plain
 
 
 def frame(plain: bytes, size: int = 0) -> bytes:

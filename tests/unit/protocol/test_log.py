@@ -29,7 +29,7 @@ from samples import (
 
 from cctm.protocol.entry import EntryKind, Place, decode_open_body_untrusted, open_events
 from cctm.protocol.errors import ChainError, Flaw, LocalError
-from cctm.protocol.events import Keyframe, LogHead, Output
+from cctm.protocol.events import Keyframe, LogHead, Marked, Output
 from cctm.protocol.grant import open_grant_untrusted
 from cctm.protocol.keys import NO_KEY, ZERO, Digest, LogId, entry_key, log_id
 from cctm.protocol.log import LogVerifier, LogWriter, Verdict, compare, may_stand
@@ -88,6 +88,24 @@ def test_a_rotation_seals_under_the_new_epoch_from_its_grant_on():
     verifier = LogVerifier(CHANNEL, LOG)
     verifier.admit_untrusted(entries([*chain, granted, sealed]))
     assert verifier.known == LogHead(LOG, writer.size, writer.head)
+
+
+def test_nothing_is_sealed_under_an_epoch_that_was_not_granted():
+    writer = host_writer()
+    begin(writer)
+    writer.rotate(NEXT_EPOCH)
+    with pytest.raises(LocalError):
+        writer.append(EntryKind.DATA, [OUTPUT], nonce(1))
+    append_grant(writer, NEXT_EPOCH)
+    assert writer.append(EntryKind.DATA, [OUTPUT], nonce(1)).entry.seq == 4
+
+
+def test_a_member_follows_the_hosts_epochs_without_granting():
+    writer = LogWriter(CHANNEL, MEMBER, EPOCH, INCARNATION, 1, None)
+    writer.append_open()
+    writer.rotate(NEXT_EPOCH)
+    sealed = writer.append(EntryKind.DATA, [Marked(0, "x")], nonce(1))
+    assert sealed.entry.key_id == NEXT_EPOCH.key_id
 
 
 @pytest.mark.parametrize("kind", EntryKind)
@@ -168,6 +186,11 @@ def test_records_are_admitted_with_their_predecessors():
     with pytest.raises(ChainError) as caught:
         LogVerifier(CHANNEL, LOG).admit_sealed_untrusted(wrong)
     assert (caught.value.seq, caught.value.flaw) == (3, Flaw.PREV)
+
+
+def test_predecessors_are_given_for_all_entries_or_none():
+    with pytest.raises(LocalError):
+        LogVerifier(CHANNEL, LOG).admit_untrusted(CHAIN, [ZERO])
 
 
 def test_a_log_that_does_not_start_at_its_start_is_refused():

@@ -90,6 +90,7 @@ def test_threads_compress_at_the_same_time():
 
 
 SMALL_FRAME = zstandard.ZstdCompressor(level=1).compress(b"a" * 600)
+HOLDS_LESS = SMALL_FRAME[:5] + (700 - 256).to_bytes(2, "little") + SMALL_FRAME[7:]
 UNSIZED_FRAME = zstandard.ZstdCompressor(level=1, write_content_size=False).compress(b"a" * 600)
 
 
@@ -114,6 +115,7 @@ UNSIZED_FRAME = zstandard.ZstdCompressor(level=1, write_content_size=False).comp
         (coded(1, 601, SMALL_FRAME), "declared size"),
         (coded(1, 599, SMALL_FRAME), "declared size"),
         (coded(1, 600, UNSIZED_FRAME), "declared size"),
+        (coded(1, 700, HOLDS_LESS), "zstd"),
         (coded(1, 511, zstandard.ZstdCompressor().compress(b"a" * 511)), "method"),
         (coded(1, 600, bytes(600)), "method"),
     ],

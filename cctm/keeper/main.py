@@ -1,0 +1,133 @@
+"""The keeper's command.
+
+    python -P -m cctm.keeper --socket PATH --lock PATH --log PATH --daemon-command JSON [--daemon-fd N]
+    python -P -m cctm.keeper --resume-fd N        the second half of an upgrade
+    python -P -m cctm.keeper --check VERSION      can this code resume a state of that version?
+
+It does not put itself into the background: whoever starts it gives it a session of its own, /dev/null to read
+from and the log to write to. JSON is a list of strings, the daemon's argv. N of `--daemon-fd` is a connected
+socket, inherited, whose other end is the daemon: none is started unless it goes.
+
+Exit status: 0 after QUIT or SIGTERM; 1 cannot resume that state; 2 wrong use; 3 another keeper has the lock.
+"""
+
+import fcntl
+import json
+import os
+import resource
+import socket
+import sys
+import time
+from contextlib import suppress
+from typing import Final
+
+from cctm.keeper import upgrade
+from cctm.keeper.connection import Connection
+from cctm.keeper.keeper import STATE_VERSION, Keeper, Setup
+from cctm.keeper.supervision import Supervision
+
+_FRESH: Final = frozenset({"--socket", "--lock", "--log", "--daemon-command"})
+_BACKLOG: Final = 128
+_LAST_DESCRIPTOR: Final = 2**31 - 1
+
+
+class UsageError(Exception):
+    """Wrong arguments."""
+
+
+def main() -> int:
+    try:
+        options = _options(sys.argv[1:])
+    except UsageError as error:
+        sys.stderr.write(f"{error}\n\n{__doc__}")
+        return 2
+    if "--check" in options:
+        return 0 if options["--check"] == str(STATE_VERSION) else 1
+    if "--resume-fd" in options:
+        keeper = upgrade.resume(int(options["--resume-fd"]))
+    else:
+        _open_standard_descriptors()
+        lock = _lock(options["--lock"])
+        if lock is None:
+            return 3
+        keeper = _fresh(options, lock)
+    while True:
+        keeper.run()
+        if keeper.upgrade_to is None:
+            keeper.close()
+            return 0
+        try:
+            upgrade.replace(keeper)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the shells live on under the old code
+            keeper.upgrade_failed(error)
+
+
+def _options(arguments: list[str]) -> dict[str, str]:
+    options = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    names = options.keys()
+    numbers = [options[name] for name in ("--daemon-fd", "--resume-fd") if name in options]
+    is_form = names in ({"--check"}, {"--resume-fd"}, _FRESH, _FRESH | {"--daemon-fd"})
+    if len(arguments) % 2 or not is_form or not all(number.isdecimal() for number in numbers):
+        raise UsageError("these arguments are not understood")
+    return options
+
+
+def _open_standard_descriptors() -> None:
+    """Were one of them closed, the next thing opened would take its place."""
+    while (descriptor := os.open("/dev/null", os.O_RDWR)) < 3:
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the signature is the library's
+    os.close(descriptor)
+
+
+def _lock(path: str) -> int | None:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    return lock
+
+
+def _fresh(options: dict[str, str], lock: int) -> Keeper:
+    daemon_fd = int(options["--daemon-fd"]) if "--daemon-fd" in options else None
+    _close_inherited({lock} if daemon_fd is None else {lock, daemon_fd})
+    nofile = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(
+        ValueError, OSError
+    ):  # a hard limit may be higher than what is allowed: then fewer terminals
+        resource.setrlimit(resource.RLIMIT_NOFILE, (nofile[1], nofile[1]))
+    setup = Setup(
+        os.path.abspath(options["--socket"]),
+        os.path.abspath(options["--log"]),
+        tuple(os.fsencode(item) for item in json.loads(options["--daemon-command"])),
+        nofile,
+        lock,
+    )
+    os.chdir("/")  # so that no file system is kept busy
+    keeper = Keeper(setup, listen(setup.socket_path), Supervision(time.monotonic()))
+    if daemon_fd is not None:
+        keeper.expect_daemon(Connection(socket.socket(fileno=daemon_fd)))
+    return keeper
+
+
+def listen(path: str) -> socket.socket:
+    """Bind *path*; whoever had it before is gone, since we hold the lock."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    umask = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(umask)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def _close_inherited(kept: set[int]) -> None:
+    """Close what our parent left open: it may wait for the end of a pipe or a lock in vain."""
+    start = 3
+    for descriptor in sorted(kept):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, _LAST_DESCRIPTOR)

@@ -1,0 +1,211 @@
+"""The holder and the loop in this process, where the order of events can be chosen."""
+
+import errno
+import os
+import resource
+import selectors
+import signal
+import socket
+import time
+
+import pytest
+from keeper_driver import Driver
+
+from cctm.keeper import upgrade, wire
+from cctm.keeper.connection import Connection
+from cctm.keeper.holder import Holder, exit_of
+from cctm.keeper.keeper import Keeper, Setup
+from cctm.keeper.spawn import open_pty
+from cctm.keeper.supervision import Supervision
+from cctm.keeper.terminal import State, Terminal
+from cctm.keeper.wire import Exit, How, Where
+
+NOFILE = resource.getrlimit(resource.RLIMIT_NOFILE)
+PATH = {b"PATH": b"/usr/bin:/bin"}
+
+
+class World:
+    """A holder, and what it told."""
+
+    def __init__(self):
+        self.selector = selectors.DefaultSelector()
+        self.told = []
+        self.offered = []
+        self.holder = Holder(
+            self.selector, NOFILE, lambda message, _fd: self.told.append(message), self.offered.append
+        )
+
+    def prepared(self):
+        self.holder.open(wire.Open(1, "tag", 80, 24))
+        return self.told.pop().id
+
+    def start(self, *argv):
+        id_ = self.prepared()
+        self.holder.start(wire.Start(id_, argv, PATH, b"/", 0o22, login=False))
+        return self.holder.get(id_)
+
+
+@pytest.fixture
+def world():
+    world = World()
+    yield world
+    for terminal in world.holder:
+        os.close(terminal.master)
+        if terminal.slave is not None:
+            os.close(terminal.slave)
+    world.selector.close()
+
+
+def reap(world, pid):
+    _, status = os.waitpid(pid, 0)
+    assert world.holder.reaped(pid, exit_of(status))
+
+
+def test_a_program_reaped_before_its_start_was_seen_is_started_and_then_ended(world):
+    terminal = world.start(b"sh", b"-c", b"exit 5")
+    assert world.holder.is_starting
+    reap(world, terminal.pid)
+    assert world.told == [wire.Started(terminal.id, terminal.pid)]
+    assert (terminal.state, terminal.exit) == (State.ENDED, Exit(How.EXITED, 5))
+    assert not world.holder.is_starting
+
+
+def test_a_failed_start_reaped_before_it_was_seen_is_a_failure_and_no_end(world):
+    terminal = world.start(b"no-such-command")
+    reap(world, terminal.pid)
+    assert world.told == [wire.Failed(terminal.id, None, errno.ENOENT, Where.EXEC)]
+    assert len(world.holder) == 0
+
+
+def test_a_child_of_nobody_is_not_taken_for_a_leader(world):
+    assert not world.holder.reaped(1, Exit(How.EXITED, 0))
+
+
+def test_a_start_without_descriptors_fails_and_says_so(world):
+    id_ = world.prepared()
+    used = os.open("/dev/null", os.O_RDONLY)
+    os.close(used)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used, NOFILE[1]))
+    try:
+        world.holder.start(wire.Start(id_, (b"true",), PATH, b"/", 0o22, login=False))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, NOFILE)
+    assert world.told == [wire.Failed(id_, None, errno.EMFILE, Where.FORK)]
+
+
+def test_a_terminal_whose_leader_ended_before_an_upgrade_is_drained_after_it(world):
+    master, slave = open_pty(80, 24)
+    os.write(slave, b"last words")
+    terminal = Terminal(bytes(16), "", master, State.DRAINING)
+    terminal.exit = Exit(How.EXITED, 0)
+    world.holder.take_over(terminal)
+    os.close(slave)
+    assert (terminal.state, bytes(terminal.held)) == (State.ENDED, b"last words")
+
+
+def test_a_master_that_is_left_alone_is_looked_at_again(world):
+    terminal = world.start(b"cat")
+    world.selector.select(5)[0][0].data(selectors.EVENT_READ)
+    assert terminal.watched
+    world.holder.leave_alone(None)
+    assert terminal.watched
+    world.holder.leave_alone(terminal.master)
+    assert not terminal.watched
+    world.holder.settle(time.monotonic())
+    assert not terminal.watched
+    world.holder.settle(world.holder.wake_at)
+    assert terminal.watched
+    os.kill(terminal.pid, signal.SIGKILL)
+    reap(world, terminal.pid)
+
+
+@pytest.fixture
+def keeper(tmp_path):
+    numbers = [signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM]
+    before = {number: signal.getsignal(number) for number in numbers}
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "sock"))
+    listener.listen()
+    lock = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
+    setup = Setup(str(tmp_path / "sock"), str(tmp_path / "log"), (b"/bin/true",), NOFILE, lock)
+    supervision = Supervision(time.monotonic())
+    supervision.stop()
+    keeper = Keeper(setup, listener, supervision)
+    yield keeper
+    keeper.close()
+    keeper.close()  # which may find the socket's file gone
+    listener.close()
+    os.close(lock)
+    for number, action in before.items():
+        signal.signal(number, action)
+
+
+def connect(keeper):
+    ours, theirs = socket.socketpair()
+    connection = Connection(theirs)
+    keeper.admit(connection)
+    return Driver(ours)
+
+
+def test_a_mistake_of_ours_costs_the_daemon_its_connection_and_nothing_more(keeper, capsys):
+    daemon, client = connect(keeper), connect(keeper)
+    daemon.send(wire.Hello(wire.VERSION, 1))
+    reader, writer = os.pipe()
+
+    def mistaken(_events):
+        keeper._selector.unregister(reader)
+        client.send(wire.Quit())
+        raise ZeroDivisionError
+
+    daemon.send(wire.StartDaemon())
+    keeper._selector.register(reader, selectors.EVENT_READ, mistaken)
+    keeper._selector.select(5)[0][0].data(selectors.EVENT_READ)  # HELLO first
+    os.write(writer, b"x")
+    keeper.run()
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    daemon.wait(wire.Ready)
+    daemon.wait_eof()
+    daemon.close()
+    client.close()
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_daemon_that_hangs_up_while_it_is_told_something_is_dropped(keeper):
+    daemon = connect(keeper)
+    daemon.send(wire.Hello(wire.VERSION, 1))
+    for _ in range(3):
+        daemon.send(wire.Resume(bytes(16), 0))
+    daemon.close()
+    client = connect(keeper)
+    client.send(wire.Quit())
+    keeper.run()
+    assert keeper.daemon_pid in (None, 1)
+    client.close()
+
+
+def test_an_upgrade_gives_way_to_a_sigterm_that_came_before_it(keeper):
+    keeper.upgrade_to = (b"/bin/true",)
+    keeper.was_terminated = True
+    with pytest.raises(InterruptedError):
+        upgrade.replace(keeper)
+    assert not os.get_inheritable(keeper.setup.lock)
+    keeper.upgrade_failed(InterruptedError())
+    assert keeper.upgrade_to is None
+
+
+def test_a_failing_execv_leaves_everything_as_it_was(keeper):
+    keeper.upgrade_to = (b"/no/such/program",)
+    with pytest.raises(FileNotFoundError):
+        upgrade.replace(keeper)
+    assert not os.get_inheritable(keeper.setup.lock)
+    assert not keeper.listener.get_inheritable()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+
+
+def test_a_foreign_daemon_that_is_known_over_an_upgrade_keeps_its_grace(keeper):
+    keeper.supervision.foreign = os.getpid()
+    fields = upgrade._header(keeper, [])["supervision"]
+    resumed = upgrade._supervision(fields | {"wanted": True})
+    assert resumed.foreign == os.getpid()
+    assert not resumed.is_due(time.monotonic())
