@@ -1,4 +1,4 @@
-"""Where everything lives on disk.
+"""Where everything lives on disk (SPEC.md §6.9).
 
     $CCTM_HOME, if set               otherwise (XDG; macOS: ~/Library/Application Support/cctm for both)
 
