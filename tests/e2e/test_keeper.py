@@ -351,9 +351,12 @@ def test_a_program_that_closes_its_terminal_and_opens_it_again_is_heard(daemon):
         "time.sleep(0.5)\n"
         "os.open(path, os.O_RDWR)\n"
         "os.write(0, b'two\\n')\n"
+        "os.read(0, 1)\n"
     )
-    output, ended = daemon.run(PYTHON, "-c", script)
-    assert (output, ended.code) == (b"one\ntwo\n", 0)
+    id_, _ = daemon.spawn(PYTHON, "-c", script, raw=True)
+    assert daemon.until_output(id_, b"two\n") == b"one\ntwo\n"
+    daemon.type(id_, b"x")
+    assert daemon.until_ended(id_).code == 0
 
 
 def test_kill_reaches_the_leader_and_the_foreground_group(daemon):
