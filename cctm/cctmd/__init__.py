@@ -1,1 +1,22 @@
-"""TODO"""
+"""cctmd, the daemon: records every terminal and serves the clients of this machine.
+
+    main.py         start: lock, keys, storage; one nursery per concern; stop and restart
+    daemon.py       the composition: what belongs to one running daemon
+    keeper_link.py  the connection to the keeper: frames and descriptors in, effects out; starts another if it dies
+    terminals.py    the registry: open, resume after a start, find, end, remove
+    terminal.py     one terminal: output to recorder and clients, input to the PTY, size, end
+    recorder.py     one terminal's log: batches events, seals them, hands them to storage
+    recent.py       the latest output in memory, which clients are fed from
+    feed.py         one client's cursor on it
+    session.py      one attached client
+    control.py      the control socket: requests and replies
+    child.py        environment and command of a new terminal
+    room.py         watches the free space
+    sockets.py      non-blocking Unix sockets under trio
+
+The way of a byte:  keeper ─► keeper_link ─► terminal ─┬─► feed (the clients' screens, at once)
+                                                       └─► recorder ─► storage thread ─► acknowledged to the keeper
+
+Invariants: one daemon per home (a lock). A terminal, client or file that fails takes nothing else down.
+Nothing on the way of a byte waits for a disk or a client.
+"""

@@ -221,7 +221,8 @@ class Holder:
         """Read one turn, hand it on, and find out whether the terminal pauses, hung up or has ended."""
         draining = terminal.state is State.DRAINING
         held = terminal.held
-        left = self._room.left(len(held))
+        # The last 64 KiB are taken whatever is held: no end must wait for somebody to make room.
+        left = TURN_BYTES if draining else self._room.left(len(held))
         if left == 0:
             self._unwatch(terminal)
             self._paused.add(terminal)

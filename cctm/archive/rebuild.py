@@ -1,0 +1,229 @@
+"""Rebuilding the catalogue from the segments and the device key (SPEC.md §6.3).
+
+    segments ──► survey(channel) ──► about, checkpoints, keyframes, epochs ──► a new catalogue
+    damaged catalogue ──► what of the writer seeds still unwraps ──────────┘
+                      └─► set aside, never deleted
+
+Invariants: a seed is taken over only if it is the one whose public key the channel commits to. Without it
+the terminal can be read, but nothing can be added: whoever runs it must close it as lost.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from cctm.home import Home, HomeError
+from cctm.protocol.errors import OpenError
+from cctm.protocol.events import Closed, Keyframe, Output, Renamed
+from cctm.protocol.events import Opened as OpenedEvent
+from cctm.protocol.keys import SEED_BYTES, ChannelId, DeviceKeys, EpochSecret, StreamId, WriterKey, channel_id
+from cctm.protocol.seal import unwrap
+
+from .catalogue import About, Catalogue, CatalogueDamagedError, Checkpoint, KeyframePlace, State
+from .files import list_channels
+from .finding import Finding
+from .fold import NO_STREAM
+from .opening import Opener
+from .reader import Archive
+from .recover import StreamPosition, checkpoint_of, keyframe_place
+from .walk import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the segments of a channel say of it."""
+
+    channel: ChannelId
+    about: About
+    checkpoints: tuple[Checkpoint, ...]
+    keyframes: tuple[KeyframePlace, ...]
+    epochs: tuple[EpochSecret, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What became of it.
+
+    *aside*: where the old catalogue is, if there was one. *lost*: channels to which nothing can be added.
+    """
+
+    aside: str
+    channels: int
+    lost: tuple[ChannelId, ...]
+
+
+class _AboutFold:
+    """What a person knows a terminal by, as its events tell it."""
+
+    def __init__(self) -> None:
+        self.about: About | None = None
+        self._wall_us = 0
+        self._stream = NO_STREAM
+        self._ends: dict[StreamId, int] = {}
+
+    def follow(self, event: object) -> None:
+        self._wall_us += getattr(event, "dt_us", 0)
+        about = self.about or About("", (), b"", 0)
+        match event:
+            case OpenedEvent(wall_us=wall_us, name=name, argv=argv, cwd=cwd, stream=stream):
+                self._wall_us, self._stream = wall_us, stream
+                created_us = about.created_us or wall_us
+                self.about = About(name, argv, cwd, created_us, output_bytes=about.output_bytes)
+            case Keyframe(wall_us=wall_us, name=name, stream=stream):
+                self._wall_us, self._stream = wall_us, stream or self._stream
+                self.about = replace(about, name=name, created_us=about.created_us or wall_us)
+            case Renamed(name=name):
+                self.about = replace(about, name=name)
+            case Output(offset=offset, data=data):
+                self._ends[self._stream] = max(self._ends.get(self._stream, 0), offset + len(data))
+                self.about = replace(about, output_bytes=sum(self._ends.values()))
+            case Closed(how=how, code=code):
+                self.about = replace(about, state=State.ENDED, ended_us=self._wall_us, how=how, code=code)
+            case _:
+                return
+
+
+def survey(archive: Archive, channel: ChannelId) -> Survey | None:
+    """What the segments of *channel* say of it; None if nothing in them can be opened.
+
+    Raises:
+        OSError: of reading.
+    """
+    opener = Opener(channel, archive.device)
+    about = _AboutFold()
+    checkpoints = []
+    keyframes = []
+    for log in archive.logs(channel):
+        walk = Walk(archive.directory, log)
+        stream = StreamPosition()
+        for entry in archive.log_entries(walk, opener):
+            if isinstance(entry, Finding):
+                continue
+            for event in entry.events:
+                about.follow(event)
+                stream.follow(event)
+                if isinstance(event, Keyframe):
+                    keyframes.append(keyframe_place(entry, event))
+        if walk.size:
+            checkpoints.append(checkpoint_of(walk, stream))
+    if about.about is None:
+        return None
+    epochs = tuple(sorted(opener.secrets.values(), key=lambda epoch: epoch.number))
+    return Survey(channel, about.about, tuple(checkpoints), tuple(keyframes), epochs)
+
+
+def open_or_rebuild(home: Home, device: DeviceKeys) -> tuple[Catalogue, Rebuilt | None]:
+    """The catalogue, for writing; rebuilt if it is damaged, or missing beside an archive that is not empty.
+
+    Raises:
+        HomeError: it was written by a newer version, or cannot be written.
+    """
+    try:
+        if os.path.exists(home.catalogue) or not list_channels(home.archive):
+            with contextlib.suppress(CatalogueDamagedError):
+                return Catalogue.open(home.catalogue, device.wrap_key), None
+        rebuilt = rebuild(home, device)
+        return Catalogue.open(home.catalogue, device.wrap_key), rebuilt
+    except OSError as error:
+        raise HomeError(
+            f"The catalogue {home.catalogue} cannot be opened: {error.strerror}.",
+            "Look at its owner and mode, and at the room on that disk.",
+        ) from error
+
+
+def rebuild(home: Home, device: DeviceKeys) -> Rebuilt:
+    """Make a new catalogue from the segments, and set the one that is there aside.
+
+    The new one takes its place when it is complete: an interruption leaves what was.
+
+    Raises:
+        OSError: of reading or writing.
+    """
+    draft = f"{home.catalogue}.new"
+    for path in _files_of(draft):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    archive = Archive(home, device)
+    seeds = _salvage(home, device)
+    surveys = [found for channel in list_channels(home.archive) if (found := survey(archive, channel))]
+    surveys.sort(key=lambda found: found.about.created_us)
+    with contextlib.closing(Catalogue.open(draft, device.wrap_key)) as catalogue, catalogue.transaction():
+        for found in surveys:
+            _put(catalogue, found)
+            if found.channel in seeds:
+                catalogue.put_writer(found.channel, seeds[found.channel])
+    aside = _set_aside(home.catalogue)
+    os.rename(draft, home.catalogue)
+    lost = tuple(found.channel for found in surveys if found.channel not in seeds)
+    return Rebuilt(aside, len(surveys), lost)
+
+
+def _put(catalogue: Catalogue, found: Survey) -> None:
+    catalogue.put_about(found.channel, found.about)
+    for epoch in found.epochs:
+        catalogue.put_epoch(found.channel, epoch)
+    for checkpoint in found.checkpoints:
+        catalogue.put_checkpoint(checkpoint)
+    for keyframe in found.keyframes:
+        catalogue.put_keyframe(keyframe)
+
+
+def _files_of(path: str) -> tuple[str, str, str]:
+    """A catalogue's file and those that SQLite keeps beside it."""
+    return path, f"{path}-wal", f"{path}-shm"
+
+
+def _asides(path: str) -> list[str]:
+    """What was set aside of the catalogue *path*, the newest first."""
+    directory, name = os.path.split(path)
+    prefix = f"{name}.damaged-"
+    numbers = [
+        int(found.removeprefix(prefix))
+        for found in os.listdir(directory)
+        if found.startswith(prefix) and found.removeprefix(prefix).isdecimal()
+    ]
+    return [os.path.join(directory, f"{prefix}{number}") for number in sorted(numbers, reverse=True)]
+
+
+def _set_aside(path: str) -> str:
+    """Rename the catalogue *path*, if there is one, to a name that is free."""
+    taken = _asides(path)
+    number = int(taken[0].rpartition("-")[2]) + 1 if taken else 1
+    aside = f"{path}.damaged-{number}" if os.path.exists(path) else ""
+    if not aside:
+        return aside
+    # Its log goes first: a catalogue without it would look whole.
+    for old, new in reversed(list(zip(_files_of(path), _files_of(aside), strict=True))):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(old, new)
+    return aside
+
+
+def _salvage(home: Home, device: DeviceKeys) -> Mapping[ChannelId, bytes]:
+    """The writer seeds that can still be read from the catalogue, or from one that was set aside."""
+    seeds: dict[ChannelId, bytes] = {}
+    for path in (home.catalogue, *_asides(home.catalogue)):
+        for channel, wrapped in _rows_of_writers(path):
+            try:
+                seed = unwrap(device.wrap_key, "cctm wrap writer", (channel,), wrapped)
+            except OpenError:
+                continue
+            if len(seed) == SEED_BYTES and channel_id(WriterKey.from_seed(seed).public) == channel:
+                seeds.setdefault(ChannelId(channel), seed)
+    return seeds
+
+
+def _rows_of_writers(path: str) -> list[tuple[bytes, bytes]]:
+    """As many rows of the table as can be read from a catalogue that may be damaged anywhere."""
+    rows: list[tuple[bytes, bytes]] = []
+    if not os.path.exists(path):
+        return rows
+    with contextlib.suppress(sqlite3.Error):
+        connection = sqlite3.connect(path, isolation_level=None)
+        with contextlib.closing(connection):
+            for channel, wrapped in connection.execute("SELECT channel, wrapped FROM writers"):
+                if isinstance(channel, bytes) and isinstance(wrapped, bytes):
+                    rows.append((channel, wrapped))
+    return rows

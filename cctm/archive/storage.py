@@ -1,0 +1,513 @@
+"""Storage: the one thread that writes (SPEC.md §6.4).
+
+    any thread                         the storage thread
+    append(ref, payloads, on_stored) ─► write ─► … ─► sync ─► on_stored(place), in the order of appending
+    run(work)                        ─► when all before it is synced ─► future
+    remove(channel)                  ─► at once, even while stalled  ─► future
+
+**Invariants**
+
+- What is appended is written in the order of appending, per log without a hole, each payload in one record.
+- `on_stored` is called after `fdatasync` of the file and `fsync` of the directories in which a name is new:
+  what it was called for survives a power failure.
+- When a call fails, nothing is dropped, repeated or reordered. The partial record is cut away and the same
+  bytes are tried again every second, until it works, the channel is removed, or the storage is closed.
+- After a failed `fdatasync` the kernel may have thrown the pages away and call them clean. So what was
+  written since the last one that succeeded is kept, and written again before the next.
+
+When is there a sync? At once, if the last one is 100 ms ago or somebody waits; otherwise when it is, or
+when 1 MiB waits (of what the appender counts: the keeper holds plain bytes, of which a record may be a
+tenth).
+"""
+
+import contextlib
+import os
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+from cctm.protocol.errors import LocalError
+from cctm.protocol.keys import ChannelId, LogId
+
+from .disk import Disk
+from .segment import MAGIC, SEGMENT_BYTES, SegmentName, frame
+
+SYNC_INTERVAL_S: Final = 0.1
+SYNC_BYTES: Final = 1 << 20
+RETRY_S: Final = 1.0
+OPEN_FILES: Final = 128
+
+# A directory with this ending is on its way out; whoever finds one may finish the removal.
+REMOVED_SUFFIX: Final = ".removed"
+
+T = TypeVar("T")
+
+
+class Sync(Enum):
+    """How long an append may wait for its sync."""
+
+    GROUPED = auto()
+    NOW = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class LogRef:
+    """A log, and what its file names say about it."""
+
+    channel: ChannelId
+    log: LogId
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where the records of one append lie: bytes *start* to *end* of segment number *segment*."""
+
+    ref: LogRef
+    segment: int
+    start: int
+    end: int
+
+
+OnStored = Callable[[Stored], None]
+
+
+@dataclass(slots=True)
+class _Append:
+    ref: LogRef
+    payloads: Sequence[bytes]
+    on_stored: OnStored | None
+    weight_bytes: int
+    sync: Sync
+
+
+@dataclass(slots=True)
+class _Work:
+    work: Callable[[], Any]
+    future: "Future[Any]"
+
+
+@dataclass(slots=True)
+class _Aside:
+    work: Callable[[], Any]
+    future: "Future[Any]"
+
+
+class _Stop:
+    pass
+
+
+_Item = _Append | _Work | _Aside | _Stop
+
+
+@dataclass(slots=True, eq=False)
+class _File:
+    """A segment being written. *kept*: the bytes from *synced* to *end*, as they were written."""
+
+    ref: LogRef
+    number: int
+    fd: int | None
+    end: int
+    synced: int
+    kept: list[bytes] = field(default_factory=list)
+    suspect: bool = False  # a sync failed: the disk may lack what was kept, though reading shows it
+
+
+class Storage:
+    """The archive's writer. One per home; `start` it, and `close` it from the same thread."""
+
+    def __init__(
+        self,
+        archive: str,
+        *,
+        on_stalled: Callable[[OSError], None],
+        on_resumed: Callable[[], None],
+        disk: Disk | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+        sync_interval_s: float = SYNC_INTERVAL_S,
+        retry_s: float = RETRY_S,
+        open_files: int = OPEN_FILES,
+    ) -> None:
+        """
+        Args:
+            archive: the directory of the channels' directories; it exists.
+            on_stalled: called on the storage thread when a call failed, again when another error follows.
+            on_resumed: called on the storage thread once it works again.
+            open_files: how many descriptors may be kept.
+        """
+        self._archive = archive
+        self._on_stalled = on_stalled
+        self._on_resumed = on_resumed
+        self._disk = disk if disk is not None else Disk()
+        self._segment_bytes = segment_bytes
+        self._sync_interval_s = sync_interval_s
+        self._retry_s = retry_s
+        self._open_files = open_files
+
+        self._inbox: SimpleQueue[_Item] = SimpleQueue()
+        self._thread = threading.Thread(target=self._main, name="cctm-storage", daemon=True)
+        self._closed = False  # nothing may be appended any more
+
+        # From here on the storage thread's alone.
+        self._pending: deque[_Append | _Work] = deque()
+        self._stopping = False
+        self._failure: BaseException | None = None
+        self._stalled_by: int | None = None
+        self._files: dict[LogRef, _File] = {}
+        self._open: OrderedDict[_File, None] = OrderedDict()  # the longest unused first
+        self._dirty: dict[_File, None] = {}
+        self._new_names_in: dict[str, None] = {}
+        self._waiting: list[tuple[OnStored, Stored]] = []
+        self._unsynced_bytes = 0
+        self._sync_wanted = False
+        self._last_sync_s = float("-inf")
+        self._removed: set[ChannelId] = set()
+
+    # -- any thread
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def append(
+        self,
+        ref: LogRef,
+        payloads: Sequence[bytes],
+        on_stored: OnStored | None = None,
+        *,
+        weight_bytes: int = 0,
+        sync: Sync = Sync.GROUPED,
+    ) -> None:
+        """Store *payloads* (SPEC.md §6.1) as the next records of the log *ref*, in one segment.
+
+        Args:
+            on_stored: called on the storage thread when they survive a power failure. It must not raise.
+            weight_bytes: what waits for this to be stored, if that is more than the payloads.
+        Raises:
+            LocalError: the storage is closed.
+        """
+        if self._closed:
+            raise LocalError("append to a closed storage")
+        self._inbox.put(_Append(ref, payloads, on_stored, weight_bytes, sync))
+
+    def run(self, work: Callable[[], T]) -> "Future[T]":
+        """Call *work* on the storage thread once everything appended before is stored."""
+        return self._put(_Work(work, Future()))
+
+    def run_aside(self, work: Callable[[], T]) -> "Future[T]":
+        """Call *work* on the storage thread before what waits there, and also while it is stalled."""
+        return self._put(_Aside(work, Future()))
+
+    def barrier(self) -> "Future[None]":
+        """Done when everything appended before is stored."""
+        return self.run(lambda: None)
+
+    def remove(self, channel: ChannelId) -> "Future[None]":
+        """Remove a channel's files, also while stalled, since this is what makes room.
+
+        What waits to be appended to it is dropped, as is what comes later; nobody is told that it is stored.
+        """
+        return self.run_aside(lambda: self._remove(channel))
+
+    def close(self) -> None:
+        """Store what was appended, then end the thread.
+
+        Raises:
+            OSError: it could not be stored. What was not reported as stored is not.
+            BaseException: what a callback raised, which ended the thread.
+        """
+        if not self._closed:
+            self._closed = True
+            self._inbox.put(_Stop())
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _put(self, item: _Work | _Aside) -> "Future[Any]":
+        if self._closed:
+            raise LocalError("work for a closed storage")
+        self._inbox.put(item)
+        return item.future
+
+    # -- the storage thread
+
+    def _main(self) -> None:
+        try:
+            while self._pending or not self._stopping:
+                self._take(self._patience_s())
+                while self._pending:
+                    self._perform(self._pending.popleft())
+                    self._take(0)
+                    if self._sync_is_due():
+                        self._until_it_works(self._sync_all)
+                if self._dirty and (self._stopping or self._sync_is_due()):
+                    self._until_it_works(self._sync_all)
+        except _GivenUp as error:
+            self._failure = error.reason
+        except BaseException as error:
+            self._failure = error
+            raise
+        finally:
+            self._closed = True
+            self._leave()
+
+    def _patience_s(self) -> float | None:
+        """How long the inbox may be waited for; None: for ever."""
+        if not self._dirty:
+            return None
+        return max(0.0, self._last_sync_s + self._sync_interval_s - time.monotonic())
+
+    def _take(self, patience_s: float | None) -> None:
+        """Move what is in the inbox to where it belongs; wait for at most *patience_s* if it is empty."""
+        if patience_s == 0 and self._inbox.empty():
+            return
+        try:
+            self._sort_in(self._inbox.get(timeout=patience_s))
+            while not self._inbox.empty():
+                self._sort_in(self._inbox.get_nowait())
+        except Empty:
+            return
+
+    def _sort_in(self, item: _Item) -> None:
+        match item:
+            case _Aside():
+                _call(item.work, item.future)
+            case _Stop():
+                self._stopping = True
+            case _Append() | _Work():
+                self._pending.append(item)
+
+    def _perform(self, item: _Append | _Work) -> None:
+        match item:
+            case _Append():
+                self._until_it_works(lambda: self._write(item))
+            case _Work():
+                self._until_it_works(self._sync_all)
+                _call(item.work, item.future)
+
+    def _sync_is_due(self) -> bool:
+        return bool(self._dirty) and (
+            self._sync_wanted
+            or self._unsynced_bytes >= SYNC_BYTES
+            or time.monotonic() >= self._last_sync_s + self._sync_interval_s
+        )
+
+    def _until_it_works(self, step: Callable[[], None]) -> None:
+        while True:
+            try:
+                step()
+            except OSError as error:
+                self._stall(error)
+            else:
+                break
+        if self._stalled_by is not None:
+            self._stalled_by = None
+            self._on_resumed()
+
+    def _stall(self, error: OSError) -> None:
+        """Say that nothing works, and wait before the next attempt. What asks to run aside runs meanwhile."""
+        if error.errno != self._stalled_by:
+            self._stalled_by = error.errno
+            self._on_stalled(error)
+        self._close_idle(0)  # it may have been the descriptors that ran out
+        retry_at_s = time.monotonic() + self._retry_s
+        while (left_s := retry_at_s - time.monotonic()) > 0:
+            if self._stopping:
+                raise _GivenUp(error)
+            self._take(left_s)
+
+    # -- appending
+
+    def _write(self, item: _Append) -> None:
+        if item.ref.channel in self._removed:
+            return
+        file = self._file(item.ref)
+        fd = self._descriptor(file)
+        parts = [MAGIC] if file.end == 0 else []
+        for payload in item.payloads:
+            parts += (frame(payload), payload)
+        data = b"".join(parts)
+        self._write_at(fd, data, file.end)
+        start = max(file.end, len(MAGIC))
+        file.end += len(data)
+        file.kept.append(data)
+        self._dirty[file] = None
+        self._unsynced_bytes += max(len(data), item.weight_bytes)
+        self._sync_wanted |= item.sync is Sync.NOW
+        if item.on_stored is not None:
+            self._waiting.append((item.on_stored, Stored(item.ref, file.number, start, file.end)))
+
+    def _write_at(self, fd: int, data: bytes, position: int) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._disk.write(fd, rest, position + len(data) - len(rest)) :]
+        except OSError:
+            # If it cannot even be cut, the part stays, as a torn tail, until the same bytes are written
+            # over it.
+            with contextlib.suppress(OSError):
+                self._disk.cut(fd, position)
+            raise
+
+    def _file(self, ref: LogRef) -> _File:
+        """The segment to which the next record of *ref* goes."""
+        file = self._files.get(ref)
+        if file is None:
+            file = self._take_up(ref)
+        elif file.end > self._segment_bytes:
+            file = _File(ref, file.number + 1, None, 0, 0)
+        self._files[ref] = file
+        return file
+
+    def _take_up(self, ref: LogRef) -> _File:
+        """The last segment of a log that this storage has not written to yet."""
+        directory = self._directory(ref.channel)
+        self._disk.make_directory(directory)
+        # Also if it was there: who made it may have died before the sync.
+        self._new_names_in[self._archive] = None
+        self._new_names_in[directory] = None
+        numbers = [
+            name.number
+            for name in map(SegmentName.parse, self._disk.names(directory))
+            if name is not None and (name.log, name.generation) == (ref.log, ref.generation)
+        ]
+        if not numbers:
+            return _File(ref, 1, None, 0, 0)
+        file = _File(ref, max(numbers), None, 0, 0)
+        self._make_room()
+        fd = self._disk.open(self._path(file))
+        self._open[file] = None
+        file.fd = fd
+        file.end = file.synced = self._disk.size(fd)
+        if file.end < len(MAGIC):
+            self._disk.cut(fd, 0)
+            file.end = file.synced = 0
+        return file
+
+    def _descriptor(self, file: _File) -> int:
+        if file.fd is not None:
+            self._open.move_to_end(file)
+            return file.fd
+        self._make_room()
+        path = self._path(file)
+        if file.end == 0:
+            try:
+                fd = self._disk.create(path)
+            except FileExistsError:  # made by an attempt that failed later
+                fd = self._disk.open(path)
+            self._new_names_in[self._directory(file.ref.channel)] = None
+        else:
+            fd = self._disk.open(path)
+        self._open[file] = None
+        file.fd = fd
+        return fd
+
+    def _make_room(self) -> None:
+        """Have a descriptor to spare. What needs a sync stays open, so that a failing one is noticed."""
+        if len(self._open) >= self._open_files:
+            self._close_idle(self._open_files // 2)
+            if len(self._open) >= self._open_files:
+                self._sync_all()
+                self._close_idle(self._open_files // 2)
+
+    def _close_idle(self, keep: int) -> None:
+        """Close descriptors of files that need no sync, the longest unused first, until *keep* are left."""
+        for file in list(self._open):
+            if len(self._open) <= keep:
+                return
+            if file not in self._dirty:
+                self._close_file(file)
+
+    def _close_file(self, file: _File) -> None:
+        if file.fd is not None:
+            with contextlib.suppress(OSError):  # it is closed all the same, and nothing unsynced was in it
+                self._disk.close(file.fd)
+            file.fd = None
+            del self._open[file]
+
+    # -- synchronising
+
+    def _sync_all(self) -> None:
+        if not (self._dirty or self._new_names_in):
+            return
+        for file in list(self._dirty):
+            fd = self._descriptor(file)
+            if file.suspect:
+                self._write_at(fd, b"".join(file.kept), file.synced)
+            try:
+                self._disk.sync(fd)
+            except OSError:
+                file.suspect = True
+                raise
+            file.suspect = False
+            file.synced = file.end
+            file.kept.clear()
+            del self._dirty[file]
+            if self._files.get(file.ref) is not file:
+                self._close_file(file)
+        for directory in list(self._new_names_in):
+            self._disk.sync_directory(directory)
+            del self._new_names_in[directory]
+        self._unsynced_bytes = 0
+        self._sync_wanted = False
+        self._last_sync_s = time.monotonic()
+        stored, self._waiting = self._waiting, []
+        for on_stored, place in stored:
+            on_stored(place)
+
+    # -- removing and leaving
+
+    def _remove(self, channel: ChannelId) -> None:
+        self._removed.add(channel)
+        for file in [file for file in self._open if file.ref.channel == channel]:
+            self._close_file(file)
+        self._files = {ref: file for ref, file in self._files.items() if ref.channel != channel}
+        self._dirty = {file: None for file in self._dirty if file.ref.channel != channel}
+        self._waiting = [waits for waits in self._waiting if waits[1].ref.channel != channel]
+        directory = self._directory(channel)
+        self._new_names_in.pop(directory, None)
+        # Renamed first: a removal that is interrupted leaves no half of a terminal.
+        with contextlib.suppress(FileNotFoundError):
+            self._disk.remove_tree(directory + REMOVED_SUFFIX)
+        with contextlib.suppress(FileNotFoundError):
+            self._disk.rename(directory, directory + REMOVED_SUFFIX)
+            self._disk.remove_tree(directory + REMOVED_SUFFIX)
+
+    def _leave(self) -> None:
+        """Let go of everything, and leave nobody waiting."""
+        for file in list(self._open):
+            self._close_file(file)
+        while not self._inbox.empty():
+            self._sort_in(self._inbox.get_nowait())
+        for item in self._pending:
+            if isinstance(item, _Work) and item.future.set_running_or_notify_cancel():
+                item.future.set_exception(self._failure or LocalError("work for a closed storage"))
+
+    def _directory(self, channel: ChannelId) -> str:
+        return os.path.join(self._archive, channel.hex())
+
+    def _path(self, file: _File) -> str:
+        name = SegmentName(file.ref.generation, file.ref.log, file.number)
+        return os.path.join(self._directory(file.ref.channel), str(name))
+
+
+class _GivenUp(Exception):  # noqa: N818  never leaves this module
+    """The storage was closed while *reason* kept it from storing."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _call(work: Callable[[], T], future: "Future[T]") -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001  it is raised where the future is waited for
+        future.set_exception(error)

@@ -1,0 +1,97 @@
+"""The daemon: what belongs to one running process, and how it ends.
+
+stop     the keeper is told to start no other (Scope.ALL: terminals are ended, then the keeper too); exit
+restart  exit; the keeper starts the next daemon, which takes up where this one stopped
+either   everything that was read is stored first
+"""
+
+import logging
+import os
+from typing import Protocol
+
+import trio
+
+from cctm import __version__
+from cctm.cctmd.ending import end_terminal
+from cctm.cctmd.terminals import RefusedError, Services, Terminals
+from cctm.home import Home
+from cctm.keeper import wire
+from cctm.protocol.control import replies
+from cctm.protocol.control.values import Reason, Scope
+
+LOG = logging.getLogger(__name__)
+STORED_S = 10.0
+
+
+class Connected(Protocol):
+    """A client's session, as far as the daemon has to know it."""
+
+    def release(self, why: str) -> None:
+        """End the session."""
+
+
+class Daemon:
+    """One running daemon."""
+
+    def __init__(self, services: Services, terminals: Terminals) -> None:
+        self.services = services
+        self.terminals = terminals
+        self.sessions: set[Connected] = set()
+        self.leaving = trio.Event()
+        self._since_us = services.clock.wall_us()
+
+    @property
+    def home(self) -> Home:
+        return self.services.home
+
+    def status(self) -> replies.Status:
+        """What `cctm daemon status` shows."""
+        return replies.Status(
+            daemon_pid=os.getpid(),
+            keeper_pid=self.terminals.link.keeper_pid,
+            build=__version__,
+            since_us=self._since_us,
+            terminals=len(self.terminals.alive()),
+            clients=sum(len(terminal.viewers) for terminal in self.terminals.alive()),
+            stalled=self.terminals.stalled,
+        )
+
+    async def stop(self, scope: Scope) -> None:
+        """End this daemon for good.
+
+        Raises:
+            RefusedError: a terminal does not end.
+        """
+        if scope is Scope.ALL:
+            await self._end_terminals()
+            self.terminals.link.send(wire.Quit())
+        else:
+            self.terminals.link.send(wire.Stop())
+        self.leaving.set()
+
+    async def _end_terminals(self) -> None:
+        failures: list[RefusedError] = []
+
+        async def end(terminal: object) -> None:
+            try:
+                await end_terminal(self.terminals, terminal)  # type: ignore[arg-type]
+            except RefusedError as refused:
+                failures.append(refused)
+
+        async with trio.open_nursery() as nursery:
+            for terminal in self.terminals.alive():
+                nursery.start_soon(end, terminal)
+        if failures:
+            raise failures[0]
+        with trio.move_on_after(STORED_S):
+            await self.terminals.all_concluded()
+            return
+        raise RefusedError(
+            Reason.NO_ROOM, "The end of some terminals cannot be stored.", "Free some space, and try again."
+        )
+
+    def restart(self, scope: Scope) -> None:
+        """Make room for a fresh daemon, and (Scope.ALL) for fresh code in the keeper."""
+        if scope is Scope.ALL:
+            self.terminals.link.send(wire.Upgrade(()))
+        self.leaving.set()

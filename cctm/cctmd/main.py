@@ -1,0 +1,144 @@
+"""Start and end of the daemon's process.
+
+    lock ─► device key ─► catalogue, storage ─► keeper ─► resume what it holds ─► control socket ─► serve
+                                                                                     … leaving ─► store all ─► exit 0
+
+Exit status: 0 asked to leave; 1 cannot start (why: `start.failed`, for the command that waits); 3 another one
+runs.
+"""
+
+import contextlib
+import fcntl
+import logging
+import logging.handlers
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import trio
+
+from cctm.archive.device import load_or_create_device
+from cctm.archive.rebuild import open_or_rebuild
+from cctm.archive.room import Limits
+from cctm.archive.storage import Storage
+from cctm.cctmd import control, resuming
+from cctm.cctmd.clock import Clock
+from cctm.cctmd.daemon import Daemon
+from cctm.cctmd.room import RoomWatch
+from cctm.cctmd.sockets import listen
+from cctm.cctmd.terminals import Services, Terminals
+from cctm.home import Home, HomeError
+
+LOG = logging.getLogger(__name__)
+LOG_BYTES: Final = 1024 * 1024
+EXIT_CANNOT_START: Final = 1
+EXIT_RUNS_ALREADY: Final = 3
+
+
+def main() -> int:
+    """Run until asked to leave; the process's exit status."""
+    os.umask(0o077)
+    os.chdir("/")
+    home = Home.locate(os.environ)
+    try:
+        home.prepare()
+        with _only_daemon(home) as is_only:
+            if not is_only:
+                return EXIT_RUNS_ALREADY
+            _log_to(home)
+            _raise_descriptor_limit()
+            trio.run(_run, home)
+    except HomeError as error:
+        _say_why(home, error.what, error.advice)
+        return EXIT_CANNOT_START
+    except (OSError, ExceptionGroup) as error:
+        LOG.exception("the daemon failed")
+        _say_why(home, f"The daemon cannot go on: {_first(error)}.", f"See {home.daemon_log}.")
+        return EXIT_CANNOT_START
+    return 0
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _run(home: Home) -> None:
+    clock = Clock()
+    device = load_or_create_device(home)
+    catalogue, rebuilt = open_or_rebuild(home, device)
+    if rebuilt is not None:
+        LOG.warning("the catalogue was damaged and has been rebuilt from the archive: %s", rebuilt)
+    limits = Limits.of(os.environ)
+    room = RoomWatch(home.archive, limits)
+    storage = Storage(home.archive, on_stalled=room.stalled, on_resumed=room.resumed)
+    storage.start()
+    try:
+        async with trio.open_nursery() as nursery:
+            services = Services(home, device, catalogue, storage, clock, limits, nursery)
+            terminals = Terminals(services)
+            daemon = Daemon(services, terminals)
+            await terminals.link.connect()
+            nursery.start_soon(terminals.link.run)
+            await resuming.resume_all(terminals, await terminals.first_arrival())
+            nursery.start_soon(terminals.seal_ticks)
+            nursery.start_soon(room.watch, terminals)
+            nursery.start_soon(_leave_on_signal, daemon)
+            with contextlib.closing(listen(home.control_socket)) as listener:
+                nursery.start_soon(control.serve, listener, daemon)
+                LOG.info("serving, pid %d", os.getpid())
+                await daemon.leaving.wait()
+            # Whoever asked has to hear it before the connection ends.
+            await trio.lowlevel.checkpoint()
+            with trio.move_on_after(10):
+                await terminals.settle()
+            nursery.cancel_scope.cancel()
+    finally:
+        await trio.to_thread.run_sync(storage.close)
+        catalogue.close()
+    LOG.info("left")
+
+
+async def _leave_on_signal(daemon: Daemon) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        async for _ in signals:
+            daemon.leaving.set()
+
+
+@contextlib.contextmanager
+def _only_daemon(home: Home) -> Iterator[bool]:
+    lock = os.open(home.daemon_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(lock)
+
+
+def _log_to(home: Home) -> None:
+    handler = logging.handlers.RotatingFileHandler(home.daemon_log, maxBytes=LOG_BYTES, backupCount=1)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def _raise_descriptor_limit() -> None:
+    """A terminal needs two; the soft limit is often 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _say_why(home: Home, what: str, advice: str) -> None:
+    with contextlib.suppress(OSError):
+        draft = f"{home.start_failure}.new"
+        with open(draft, "w", encoding="utf-8") as file:
+            file.write(f"{what}\n{advice}\n")
+        os.replace(draft, home.start_failure)
+    sys.stderr.write(f"{what} {advice}\n")

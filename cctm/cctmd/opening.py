@@ -1,0 +1,205 @@
+"""Opening a terminal.
+
+    name, keys ─► PTY (keeper) ─► catalogue: keys and about ─► log begins: opened, on disk ─► program starts (keeper)
+
+Invariants: `opened` is on disk before the program runs; the writer's seed is in the catalogue before the log
+is, so that whatever was written can be continued. What fails is taken back: nothing is left of a terminal
+that did not start.
+"""
+
+import errno
+import os
+from typing import Final
+
+from cctm.archive.catalogue import About
+from cctm.archive.storage import Sync
+from cctm.cctmd.child import TERM, Program, program
+from cctm.cctmd.keeper_link import KeeperGoneError, StartError
+from cctm.cctmd.pty_input import PtyInput
+from cctm.cctmd.recorder import ChannelKeys, Screen
+from cctm.cctmd.terminal import Terminal
+from cctm.cctmd.terminals import RefusedError, Terminals, wait_for
+from cctm.keeper import wire
+from cctm.protocol.control import replies, requests
+from cctm.protocol.control.values import Reason
+from cctm.protocol.events import MAX_ARGV, MAX_ARGV_BYTES, Opened, is_name
+from cctm.protocol.keys import SEED_BYTES, EpochSecret, WriterKey, channel_id
+
+MAX_CELLS: Final = 65535
+
+
+async def open_terminal(terminals: Terminals, request: requests.New) -> replies.Created:
+    """Open a terminal and start its program.
+
+    Raises:
+        RefusedError: why it cannot be.
+    """
+    _check(terminals, request)
+    name = request.name or _free_number(terminals)
+    if not terminals.reserve(name):
+        raise RefusedError(
+            Reason.NAME_TAKEN,
+            f"A running terminal is called {name!r} already.",
+            "Choose another name, or attach to it.",
+        )
+    try:
+        keys = new_keys(terminals)
+        what = program(
+            request.argv, _pairs(request.env), keys.channel, os.fsencode(terminals.services.home.agent_link)
+        )
+        terminal = await _record_opening(terminals, request, name, keys, what)
+    finally:
+        terminals.unreserve(name)
+    try:
+        terminal.pid = await terminals.link.start(
+            wire.Start(
+                wire.StreamId(terminal.stream),
+                tuple(what.argv),
+                what.env,
+                request.cwd,
+                request.umask,
+                what.login,
+            )
+        )
+    except StartError as failure:
+        await _take_back(terminals, terminal)
+        raise _in_words(failure, what.argv[0], request.cwd) from failure
+    except KeeperGoneError:
+        # Its successor gets the master back; whether the program started shows there.
+        terminal.pid = None
+    return replies.Created(keys.channel, name)
+
+
+def _check(terminals: Terminals, request: requests.New) -> None:
+    if request.name and not is_name(request.name):
+        raise RefusedError(
+            Reason.BAD_NAME,
+            "That name has more than 64 characters, control characters, or a dash in front.",
+            "Choose another name.",
+        )
+    if not (1 <= request.cols <= MAX_CELLS and 1 <= request.rows <= MAX_CELLS):
+        raise RefusedError(
+            Reason.FAILED, "A terminal has 1 to 65535 columns and rows.", "Choose another size."
+        )
+    if len(request.argv) > MAX_ARGV or sum(map(len, request.argv)) > MAX_ARGV_BYTES:
+        raise RefusedError(Reason.FAILED, "The command line is too long.", "Put it into a script.")
+    if any(b"\0" in part for part in (*request.argv, request.cwd)) or (request.argv and not request.argv[0]):
+        raise RefusedError(
+            Reason.FAILED, "The command is empty or contains a NUL.", "Say which program to run."
+        )
+    if terminals.stalled:
+        raise RefusedError(
+            Reason.NO_ROOM,
+            f"Nothing can be recorded now: {terminals.stalled}.",
+            "Free some space: `cctm du` shows what takes it, `cctm prune` deletes old records.",
+        )
+
+
+def _free_number(terminals: Terminals) -> str:
+    number = 0
+    while not terminals.name_is_free(str(number)):
+        number += 1
+    return str(number)
+
+
+def _pairs(env: list[list[bytes]]) -> dict[bytes, bytes]:
+    return {
+        pair[0]: pair[1]
+        for pair in env
+        if len(pair) == len(("name", "value"))
+        and pair[0]
+        and b"=" not in pair[0]
+        and b"\0" not in pair[0] + pair[1]
+    }
+
+
+def new_keys(terminals: Terminals) -> ChannelKeys:
+    """Writer and first epoch of a new channel."""
+    writer = WriterKey.from_seed(os.urandom(SEED_BYTES))
+    return ChannelKeys(
+        channel_id(writer.public), writer, EpochSecret(1, os.urandom(SEED_BYTES)), terminals.services.device
+    )
+
+
+async def _record_opening(
+    terminals: Terminals, request: requests.New, name: str, keys: ChannelKeys, what: Program
+) -> Terminal:
+    """Make the PTY, store keys and `opened`, and register the terminal."""
+    services = terminals.services
+    try:
+        stream, master = await terminals.link.open(keys.channel.hex(), request.cols, request.rows)
+    except StartError as failure:
+        raise _in_words(failure, what.argv[0], request.cwd) from failure
+    except KeeperGoneError as gone:
+        raise RefusedError(Reason.FAILED, "The keeper went away just now.", "Try again.") from gone
+    wall_us = services.clock.wall_us()
+    about = About(name=name, argv=tuple(what.argv), cwd=request.cwd, created_us=wall_us)
+    await wait_for(services.storage.run_aside(lambda: store_keys(terminals, keys, about)))
+    terminals.abouts[keys.channel] = about
+    terminal = terminals.make(
+        keys,
+        Screen(stream, request.cols, request.rows, name),
+        PtyInput(master, services.nursery),
+        about,
+        record_input=request.record_input,
+    )
+    terminal.recorder.event(
+        lambda dt_us: Opened(
+            dt_us,
+            argv=about.argv,
+            cwd=about.cwd,
+            cols=request.cols,
+            rows=request.rows,
+            name=name,
+            term=TERM.decode(),
+            wall_us=wall_us,
+            stream=stream,
+        )
+    )
+    terminal.recorder.seal(Sync.NOW)
+    await wait_for(services.storage.barrier())
+    return terminal
+
+
+def store_keys(terminals: Terminals, keys: ChannelKeys, about: About) -> None:
+    """Write what the catalogue must know of a new channel. On the storage thread."""
+    catalogue = terminals.services.catalogue
+    with catalogue.transaction():
+        catalogue.put_about(keys.channel, about)
+        catalogue.put_writer(keys.channel, keys.writer.seed)
+        catalogue.put_epoch(keys.channel, keys.epoch)
+
+
+async def _take_back(terminals: Terminals, terminal: Terminal) -> None:
+    """The program could not be started: leave no trace."""
+    terminals.unregister(terminal)
+    terminal.pty.close()
+    terminals.link.send(wire.Forget(wire.StreamId(terminal.stream)))
+    await wait_for(terminals.forget(terminal.channel))
+
+
+def _in_words(failure: StartError, command: bytes, cwd: bytes) -> RefusedError:
+    program_name = os.fsdecode(command)
+    reason = os.strerror(failure.errno).lower()
+    match failure.where, failure.errno:
+        case wire.Where.EXEC, errno.ENOENT:
+            what, advice = f"There is no command {program_name!r}.", "Check its spelling, and PATH."
+        case wire.Where.EXEC, errno.EACCES:
+            what, advice = f"{program_name!r} may not be executed.", "Check its mode with `ls -l`."
+        case wire.Where.EXEC, errno.ENOEXEC:
+            what, advice = f"{program_name!r} is not a program.", "Start it with its interpreter: `sh FILE`."
+        case wire.Where.EXEC, _:
+            what, advice = f"{program_name!r} cannot be started: {reason}.", "Try it in another shell."
+        case wire.Where.CWD, _:
+            what = f"The directory {os.fsdecode(cwd)!r} cannot be entered: {reason}."
+            advice = "Start from another, or give --cwd."
+        case wire.Where.PTY, errno.EMFILE | errno.ENFILE:
+            what, advice = (
+                "There are no file descriptors left for another terminal.",
+                "End some, or raise `ulimit -n`.",
+            )
+        case wire.Where.PTY, _:
+            what, advice = f"The system has no terminal left: {reason}.", "End some terminals and try again."
+        case _:
+            what, advice = f"The system starts no further program: {reason}.", "End some and try again."
+    return RefusedError(Reason.CANNOT_START, what, advice)

@@ -1,0 +1,69 @@
+"""Input to a PTY: at once if it takes it, otherwise in order as it does.
+
+A program that does not read (stopped, or busy) fills the kernel's buffer of 4 KiB; what comes then waits
+here, and a sender who waits for `room` is held back, nobody else.
+"""
+
+import os
+from typing import Final
+
+import trio
+
+MAX_WAITING_BYTES: Final = 256 * 1024
+
+
+class PtyInput:
+    """The writing side of one PTY master; owns the descriptor."""
+
+    def __init__(self, master: int, nursery: trio.Nursery) -> None:
+        self.master = master
+        self._nursery = nursery
+        self._waiting = bytearray()
+        self._room = trio.Event()
+        self._room.set()
+        self._closed = False
+
+    def write(self, data: bytes) -> None:
+        """Write *data* after all that came before it."""
+        if self._closed:
+            return
+        if self._waiting:
+            self._waiting += data
+        else:
+            rest = data[self._try(data) :]
+            if rest:
+                self._waiting += rest
+                self._nursery.start_soon(self._drain)
+        if len(self._waiting) > MAX_WAITING_BYTES:
+            self._room = trio.Event()
+
+    async def room(self) -> None:
+        """Wait until more may be written."""
+        await self._room.wait()
+
+    def close(self) -> None:
+        """Close the master; what still waits is for nobody."""
+        if not self._closed:
+            self._closed = True
+            self._waiting.clear()
+            self._room.set()
+            trio.lowlevel.notify_closing(self.master)
+            os.close(self.master)
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            try:
+                await trio.lowlevel.wait_writable(self.master)
+            except trio.ClosedResourceError:
+                return
+            del self._waiting[: self._try(self._waiting)]
+            if len(self._waiting) <= MAX_WAITING_BYTES:
+                self._room.set()
+
+    def _try(self, data: bytes | bytearray) -> int:
+        try:
+            return os.write(self.master, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)  # EIO: the other side is gone, and nobody will read this

@@ -1,0 +1,266 @@
+"""Recorder: one terminal's log. Batches events, seals them, hands them to the storage thread.
+
+    output, event ─► pending ──seal──► LogWriter ─► Storage ─► on disk ─► on_durable(offset)
+                        │
+                        └─ held (no room, quota): nothing is sealed; the keeper stops reading at its cap, so what
+                           waits here is bounded
+
+The log is begun (open, grant, keyframe) by the first event after a start of the daemon: a terminal that does
+nothing costs nothing. "Batch, compress, then seal": sealing each key alone would multiply a small log by
+five.
+
+Invariants: events are sealed in the order in which they were added; what was sealed is stored or the log is
+given up with the process; `on_durable` tells only of what survives a power failure.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from cctm.archive.storage import LogRef, Storage, Stored, Sync
+from cctm.cctmd.clock import Clock
+from cctm.protocol.access import Role
+from cctm.protocol.entry import EntryKind, Sealed, encode_record
+from cctm.protocol.events import Closed, Event, How, Keyframe, LogHead, Output
+from cctm.protocol.grant import Recipient, Table, make_grant
+from cctm.protocol.keys import (
+    INCARNATION_BYTES,
+    SEED_BYTES,
+    ChannelId,
+    DeviceKeys,
+    EpochSecret,
+    Incarnation,
+    StreamId,
+    WriterKey,
+)
+from cctm.protocol.log import LogWriter
+from cctm.protocol.seal import NONCE_BYTES
+
+BATCH_BYTES: Final = 64 * 1024
+BATCH_US: Final = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelKeys:
+    """What the host of a channel needs to write it."""
+
+    channel: ChannelId
+    writer: WriterKey
+    epoch: EpochSecret
+    device: DeviceKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """An entry is on disk: the log's size and head behind it, and how far the stream is stored."""
+
+    head: LogHead
+    generation: int
+    offset: int
+    place: Stored
+
+
+@dataclass(slots=True)
+class Screen:
+    """What a keyframe says of the terminal."""
+
+    stream: StreamId
+    cols: int
+    rows: int
+    name: str
+
+
+class Recorder:
+    """The writer of one terminal's logs in this incarnation of the daemon."""
+
+    def __init__(
+        self,
+        keys: ChannelKeys,
+        storage: Storage,
+        clock: Clock,
+        on_durable: Callable[[Durable], None],
+        *,
+        screen: Screen,
+        offset: int,
+        predecessor: LogHead | None,
+        generation: int,
+    ) -> None:
+        """Begin no log yet.
+
+        Args:
+            on_durable: called on the storage thread.
+            offset: of the stream, up to which everything is stored.
+            generation: of the log to come.
+        """
+        self._keys = keys
+        self._storage = storage
+        self._clock = clock
+        self._on_durable = on_durable
+        self.screen = screen
+        self._predecessor = predecessor
+        self._generation = generation
+        self._log: LogWriter | None = None
+        self._ref: LogRef | None = None
+        self._events: list[Event] = []
+        self._chunks: list[bytes] = []
+        self._chunks_bytes = 0
+        self._chunks_dt_us = 0
+        self._offset = offset
+        self._from = offset
+        self._handed = offset
+        self._last_event_us = 0
+        self._sealed_at_us = -BATCH_US
+        self.held = False
+
+    @property
+    def log(self) -> LogRef | None:
+        """The log that is being written, once it was begun."""
+        return self._ref
+
+    @property
+    def offset(self) -> int:
+        """Of the stream: everything before was added."""
+        return self._offset
+
+    @property
+    def pending(self) -> bool:
+        """Whether something waits to be sealed."""
+        return bool(self._events or self._chunks)
+
+    @property
+    def sealed_size(self) -> int:
+        """How many entries of the log were sealed."""
+        return 0 if self._log is None else self._log.size
+
+    @property
+    def due(self) -> bool:
+        """Whether to seal at once: the terminal was quiet, or a batch is full."""
+        return self._chunks_bytes >= BATCH_BYTES or self._clock.now_us() - self._sealed_at_us >= BATCH_US
+
+    def output(self, data: bytes) -> None:
+        """Add the stream's next bytes."""
+        if not self._chunks:
+            self._chunks_dt_us = self._tick()
+        self._chunks.append(data)
+        self._chunks_bytes += len(data)
+        self._offset += len(data)
+        if self._chunks_bytes >= BATCH_BYTES:
+            self._close_chunks()
+
+    def skip_to(self, offset: int) -> None:
+        """The stream goes on at *offset*; what lies between was lost, which the caller records as a gap."""
+        self._close_chunks()
+        self._offset = offset
+
+    def event(self, make: Callable[[int], Event]) -> None:
+        """Add the event that *make* makes of its `dt_us`."""
+        self._close_chunks()
+        self._events.append(make(self._tick()))
+
+    def seal(self, sync: Sync = Sync.GROUPED) -> None:
+        """Seal what is pending, unless recording is held."""
+        if self.held or not self.pending:
+            return
+        self._close_chunks()
+        events, self._events = self._events, []
+        records: list[Sealed] = []
+        if self._log is None:
+            records += self._begin()
+            sync = Sync.NOW
+        log = self._log
+        assert log is not None
+        batch: list[Event] = []
+        size = 0
+        for event in events:
+            batch.append(event)
+            size += len(event.data) if isinstance(event, Output) else 64
+            if size >= BATCH_BYTES:
+                records.append(self._seal_batch(log, batch))
+                batch, size = [], 0
+        if batch:
+            records.append(self._seal_batch(log, batch))
+        self._store(log, records, sync)
+        self._sealed_at_us = self._clock.now_us()
+
+    def close(self, how: How, code: int) -> None:
+        """The stream ended: the log's last entry."""
+        self.event(lambda dt_us: Closed(dt_us, how, code))
+        self.seal(Sync.NOW)
+
+    def _tick(self) -> int:
+        now_us = self._clock.now_us()
+        if self._last_event_us == 0:
+            self._last_event_us = now_us
+        dt_us = max(0, now_us - self._last_event_us)
+        self._last_event_us = max(self._last_event_us, now_us)
+        return dt_us
+
+    def _close_chunks(self) -> None:
+        if self._chunks:
+            data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+            self._events.append(Output(self._chunks_dt_us, self._offset - len(data), data))
+            self._chunks = []
+            self._chunks_bytes = 0
+
+    def _begin(self) -> list[Sealed]:
+        """Open, grant and keyframe of a new log."""
+        keys = self._keys
+        log = LogWriter(
+            keys.channel,
+            keys.writer,
+            keys.epoch,
+            Incarnation(os.urandom(INCARNATION_BYTES)),
+            self._generation,
+            self._predecessor,
+        )
+        self._log = log
+        self._ref = LogRef(keys.channel, log.log, self._generation)
+        opening = log.append_open()
+        table = Table({keys.writer.public: Role.OWNER}, ())
+        body = make_grant(
+            log.place(EntryKind.GRANT),
+            keys.epoch,
+            [Recipient(keys.device.box_public, (keys.epoch,))],
+            table,
+            os.urandom(SEED_BYTES),
+        )
+        grant = log.append_grant(body)
+        return [opening, grant, self._seal_keyframe(log)]
+
+    def _seal_keyframe(self, log: LogWriter) -> Sealed:
+        # A stream that has not begun shows an empty screen; of any other, the screen is not folded here.
+        blank = b"" if self._from == 0 else None
+        screen = self.screen
+        keyframe = Keyframe(
+            dt_us=0,
+            stream=screen.stream,
+            offset=self._from,
+            cols=screen.cols,
+            rows=screen.rows,
+            name=screen.name,
+            wall_us=self._clock.wall_us(),
+            screen=blank,
+            modes=blank,
+            vector=() if self._predecessor is None else (self._predecessor,),
+            document=None,
+        )
+        return log.append(EntryKind.KEYFRAME, [keyframe], os.urandom(NONCE_BYTES))
+
+    def _seal_batch(self, log: LogWriter, events: list[Event]) -> Sealed:
+        kind = EntryKind.CLOSE if isinstance(events[-1], Closed) else EntryKind.DATA
+        return log.append(kind, events, os.urandom(NONCE_BYTES))
+
+    def _store(self, log: LogWriter, records: list[Sealed], sync: Sync) -> None:
+        assert self._ref is not None
+        head = LogHead(log.log, log.size, log.head)
+        offset = self._offset
+        on_durable, generation = self._on_durable, self._generation
+        self._storage.append(
+            self._ref,
+            [encode_record(sealed) for sealed in records],
+            lambda place: on_durable(Durable(head, generation, offset, place)),
+            weight_bytes=offset - self._handed,
+            sync=sync,
+        )
+        self._handed = offset

@@ -1,0 +1,193 @@
+"""Requests of clients that are answered by a reply: what each does."""
+
+import os
+import shlex
+import signal
+from dataclasses import replace
+from typing import Final
+
+import trio
+
+from cctm import __version__
+from cctm.archive.catalogue import About
+from cctm.archive.room import Candidate, select_prunable
+from cctm.cctmd.daemon import Daemon
+from cctm.cctmd.ending import end_terminal, send_signal
+from cctm.cctmd.opening import open_terminal
+from cctm.cctmd.terminal import Terminal
+from cctm.cctmd.terminals import RefusedError, Terminals, wait_for
+from cctm.protocol.control import replies, requests
+from cctm.protocol.control.replies import Row
+from cctm.protocol.control.values import Reason, Scope
+from cctm.protocol.events import is_name
+from cctm.protocol.keys import ChannelId
+
+ROWS_IN_PART: Final = 500
+
+Reply = tuple[object, ...]
+
+
+async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
+    """Do what *message* asks for.
+
+    Raises:
+        RefusedError: it cannot be.
+    """
+    terminals = daemon.terminals
+    match message:
+        case requests.New():
+            # A client that leaves meanwhile must not leave half a terminal.
+            with trio.CancelScope(shield=True):
+                return [await open_terminal(terminals, message)]
+        case requests.List(since_us):
+            return _in_parts(list_rows(terminals, since_us))
+        case requests.Kill(target, number):
+            await _kill(terminals, target, number)
+        case requests.Rename(target, name):
+            _rename(terminals, target, name)
+        case requests.Remove(target):
+            await _remove(terminals, target)
+        case requests.Settle():
+            await terminals.settle()
+        case requests.AskStatus():
+            return [daemon.status()]
+        case requests.Stop(scope):
+            await daemon.stop(Scope(scope) if scope in set(Scope) else Scope.DAEMON)
+        case requests.Restart(scope):
+            daemon.restart(Scope(scope) if scope in set(Scope) else Scope.DAEMON)
+        case requests.Prune():
+            return _in_parts(await _prune(terminals, message))
+        case requests.AskClients(target):
+            return [_clients(terminals.find_alive(target))]
+        case _:
+            raise RefusedError(
+                Reason.NOT_YET, f"This daemon (version {__version__}) cannot do that.", "Upgrade it."
+            )
+    return [replies.Done()]
+
+
+def list_rows(terminals: Terminals, since_us: int) -> list[Row]:
+    """Running terminals, and those that ended since; the oldest first."""
+    rows = []
+    for channel, about in terminals.abouts.items():
+        terminal = terminals.running.get(channel)
+        if terminal is not None and terminal.ending is None:
+            rows.append(_running_row(terminal))
+        elif terminal is not None or (about.ended_us or about.created_us) >= since_us:
+            rows.append(_ended_row(terminals, channel, about))
+    return sorted(rows, key=lambda row: (not row.running, row.created_us))
+
+
+def _running_row(terminal: Terminal) -> Row:
+    return Row(
+        channel=terminal.channel,
+        name=terminal.name,
+        command=terminal.command,
+        running=True,
+        created_us=terminal.created_us,
+        ended_us=None,
+        how=None,
+        code=None,
+        cols=terminal.size[0],
+        rows=terminal.size[1],
+        clients=len(terminal.viewers),
+        stored_bytes=terminal.stored_bytes,
+        stalled=terminal.held,
+        pid=terminal.pid,
+    )
+
+
+def _ended_row(terminals: Terminals, channel: ChannelId, about: About) -> Row:
+    terminal = terminals.running.get(channel)
+    ending = None if terminal is None else terminal.ending
+    return Row(
+        channel=channel,
+        name=about.name,
+        command=shlex.join(os.fsdecode(part) for part in about.argv),
+        running=False,
+        created_us=about.created_us,
+        ended_us=about.ended_us,
+        how=about.how if ending is None else ending.how,
+        code=about.code if ending is None else ending.code,
+        cols=0,
+        rows=0,
+        clients=0,
+        stored_bytes=terminals.file_bytes.get(channel, 0),
+        stalled="" if terminal is None else terminals.stalled,
+        pid=None,
+    )
+
+
+def _in_parts(rows: list[Row]) -> list[Reply]:
+    starts = range(0, max(1, len(rows)), ROWS_IN_PART)
+    return [
+        replies.Listing(rows[start : start + ROWS_IN_PART], start + ROWS_IN_PART < len(rows))
+        for start in starts
+    ]
+
+
+async def _kill(terminals: Terminals, target: str, number: int) -> None:
+    terminal = terminals.find_alive(target)
+    if not number:
+        await end_terminal(terminals, terminal)
+    elif number in {int(known) for known in signal.valid_signals()}:
+        send_signal(terminals, terminal, number)
+    else:
+        raise RefusedError(Reason.FAILED, f"There is no signal {number}.", "See `kill -l`.")
+
+
+def _rename(terminals: Terminals, target: str, name: str) -> None:
+    terminal = terminals.find_alive(target)
+    if not is_name(name):
+        raise RefusedError(
+            Reason.BAD_NAME,
+            "A name has 1 to 64 characters, no control characters, and no dash in front.",
+            "Choose another name.",
+        )
+    if name == terminal.name:
+        return
+    if not terminals.name_is_free(name):
+        raise RefusedError(
+            Reason.NAME_TAKEN, f"A running terminal is called {name!r} already.", "Choose another name."
+        )
+    terminal.rename(name)
+    terminals.touch(terminal)
+    terminals.change_about(terminal.channel, lambda about: replace(about, name=name))
+
+
+async def _remove(terminals: Terminals, target: str) -> None:
+    channel = terminals.find(target)
+    terminal = terminals.running.get(channel)
+    if terminal is not None and terminal.ending is not None:
+        # Its end waits for room, which this makes.
+        terminals.abandon(terminal)
+    elif terminal is not None:
+        raise RefusedError(
+            Reason.STILL_RUNNING,
+            f"The terminal {target!r} is running.",
+            f"End it first: `cctm kill {target}`.",
+        )
+    await wait_for(terminals.forget(channel))
+
+
+async def _prune(terminals: Terminals, request: requests.Prune) -> list[Row]:
+    """The records that were deleted, or would be."""
+    rows = {row.channel: row for row in list_rows(terminals, 0)}
+    candidates = [
+        Candidate(
+            ChannelId(row.channel), row.stored_bytes, None if row.running else row.ended_us or row.created_us
+        )
+        for row in rows.values()
+    ]
+    before_us = None if request.older_us is None else terminals.services.clock.wall_us() - request.older_us
+    chosen = select_prunable(candidates, ended_before_us=before_us, keep_bytes=request.keep_bytes)
+    if not request.only_say:
+        for candidate in chosen:
+            await wait_for(terminals.forget(candidate.channel))
+    return [rows[candidate.channel] for candidate in chosen]
+
+
+def _clients(terminal: Terminal) -> replies.Clients:
+    return replies.Clients(
+        [[number, viewer.feed.behind_bytes] for number, viewer in enumerate(terminal.viewers)]
+    )

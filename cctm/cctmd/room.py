@@ -1,0 +1,79 @@
+"""Watches the free space and the quotas (SPEC.md §6.5): recording waits rather than loses.
+
+the storage thread says stalled / resumed ─┐
+every second: free space ──────────────────┼─► hold or release terminals; tell their clients and listings
+stored bytes of each terminal: its quota ──┘
+"""
+
+import os
+from typing import Final
+
+import trio
+
+from cctm.archive.room import Limits, free_space
+from cctm.cctmd.terminal import Held
+from cctm.cctmd.terminals import Terminals
+from cctm.protocol.control.replies import Notice
+from cctm.protocol.control.values import Severity
+
+INTERVAL_S: Final = 1.0
+
+ROOM_TEXT: Final = (
+    "The disk is nearly full: programs wait until there is room. See `cctm du` and `cctm prune`."
+)
+STALLED_TEXT: Final = "The record cannot be written ({}): programs wait until it can."
+RESUMED_TEXT: Final = "Recording goes on."
+
+
+class RoomWatch:
+    """Decides once a second whether recording must wait."""
+
+    def __init__(self, archive: str, limits: Limits) -> None:
+        self._archive = archive
+        self._limits = limits
+        self._failure = ""
+        self._told = ""
+
+    def stalled(self, error: OSError) -> None:
+        """Storage cannot write. Called on the storage thread."""
+        self._failure = os.strerror(error.errno or 0).lower()
+
+    def resumed(self) -> None:
+        """Storage writes again. Called on the storage thread."""
+        self._failure = ""
+
+    async def watch(self, terminals: Terminals) -> None:
+        """Hold and release, for ever."""
+        while True:
+            self.look(terminals)
+            await trio.sleep(INTERVAL_S)
+
+    def look(self, terminals: Terminals) -> None:
+        """Compare with the limits once."""
+        is_short = self._limits.missing_bytes(free_space(self._archive)) > 0
+        terminals.stalled = self._failure or (Held.ROOM.value if is_short else "")
+        for terminal in list(terminals.running.values()):
+            if is_short:
+                terminal.hold(Held.ROOM)
+            else:
+                terminal.release(Held.ROOM)
+            # What is left of a terminal that has ended is little, and must get its end.
+            if terminal.ending is not None or not self._limits.is_over_quota(terminal.stored_bytes):
+                terminal.release(Held.QUOTA)
+            else:
+                terminal.hold_at_quota()
+        self._tell(terminals, is_short=is_short)
+
+    def _tell(self, terminals: Terminals, *, is_short: bool) -> None:
+        """Say once what changed for all."""
+        if terminals.stalled == self._told:
+            return
+        self._told = terminals.stalled
+        if not terminals.stalled:
+            notice = Notice(Severity.INFO, RESUMED_TEXT)
+        elif is_short and not self._failure:
+            notice = Notice(Severity.WARNING, ROOM_TEXT)
+        else:
+            notice = Notice(Severity.WARNING, STALLED_TEXT.format(self._failure))
+        for terminal in terminals.running.values():
+            terminal.tell(notice)

@@ -1,0 +1,66 @@
+"""Non-blocking Unix sockets under trio.
+
+The standard library's sockets with trio's `wait_readable` and `wait_writable`: output must be sent at once
+from code that is not a task of its own, which trio's socket type cannot do.
+"""
+
+import contextlib
+import os
+import socket
+import struct
+import sys
+
+import trio
+
+_UCRED = struct.Struct("3i")
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """The user at the other end, as the kernel says."""
+    if sys.platform == "linux":
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        return int(_UCRED.unpack(raw)[1])
+    # xucred of macOS and the BSDs: version(u32), uid(u32), …
+    raw = connection.getsockopt(0, 1, 76)
+    return int(struct.unpack_from("II", raw)[1])
+
+
+def listen(path: str) -> socket.socket:
+    """Listen at *path*, replacing a stale socket. Hold the lock that makes the caller the only listener."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.setblocking(False)  # noqa: FBT003  the standard library's signature
+    previous = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(previous)
+    listener.listen(128)
+    return listener
+
+
+async def accept(listener: socket.socket) -> socket.socket:
+    """The next connection; sockets of other users are closed unheard."""
+    while True:
+        await trio.lowlevel.wait_readable(listener)
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            continue
+        if peer_uid(connection) == os.geteuid():
+            connection.setblocking(False)  # noqa: FBT003
+            return connection
+        connection.close()
+
+
+async def receive(connection: socket.socket, size: int) -> bytes:
+    """At least one byte, or b"" at the end. A broken connection is an ended one."""
+    while True:
+        await trio.lowlevel.wait_readable(connection)
+        try:
+            return connection.recv(size)
+        except BlockingIOError:
+            continue
+        except ConnectionError:
+            return b""

@@ -1,0 +1,224 @@
+"""One terminal that runs: output to the recorder and the clients, input and size to the PTY, and its end.
+
+    keeper ─► output ─► Recent ─► each client's Feed                client ─► input, size ─► PTY
+                 └────► Recorder ─► storage ─► durable ─► ACK to the keeper
+
+Invariants: output is taken in stream order, each byte once (overlap is dropped, a jump is recorded as a gap);
+clients get it before it is sealed; the keeper is told only what survives a power failure.
+"""
+
+import fcntl
+import struct
+import termios
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+import trio
+
+from cctm.archive.storage import Sync
+from cctm.cctmd.feed import Feed
+from cctm.cctmd.pty_input import PtyInput
+from cctm.cctmd.recent import ALONE_LIMIT, ATTACHED_LIMIT, Recent
+from cctm.cctmd.recorder import Recorder
+from cctm.protocol.control import replies
+from cctm.protocol.control.values import Severity
+from cctm.protocol.events import Gap, How, Input, Renamed, Resized
+from cctm.protocol.keys import ChannelId, StreamId
+
+QUOTA_TEXT: Final = (
+    "This terminal's record has reached its quota: its program waits. End it, or raise CCTM_QUOTA."
+)
+OWN: Final = b""  # the host's own user, in `who` and `by`
+
+
+class Held(Enum):
+    """Why recording of a terminal waits; the value is what a listing says."""
+
+    ROOM = "disk full"
+    QUOTA = "quota reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a terminal ended."""
+
+    how: How
+    code: int
+
+
+class Viewer(Protocol):
+    """A client as its terminal sees it."""
+
+    feed: Feed
+
+    def terminal_ended(self, ending: Ending) -> None:
+        """Nothing more will come."""
+
+    def release(self, why: str) -> None:
+        """End the session; the terminal goes on."""
+
+
+class Terminal:
+    """A running terminal."""
+
+    def __init__(
+        self,
+        channel: ChannelId,
+        stream: StreamId,
+        recorder: Recorder,
+        pty: PtyInput,
+        *,
+        command: str,
+        created_us: int,
+        record_input: bool,
+        pid: int | None,
+    ) -> None:
+        self.channel = channel
+        self.stream = stream
+        self.recorder = recorder
+        self.pty = pty
+        self.command = command
+        self.created_us = created_us
+        self.record_input = record_input
+        self.pid = pid
+        self.recent = Recent(recorder.offset)
+        self.viewers: list[Viewer] = []
+        self.stored_bytes = 0
+        self.ending: Ending | None = None
+        self.ended = trio.Event()
+        self._held: set[Held] = set()
+
+    @property
+    def name(self) -> str:
+        return self.recorder.screen.name
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        return self.recorder.screen.cols, self.recorder.screen.rows
+
+    # --- output
+
+    def output(self, offset: int, data: bytes) -> None:
+        """Take bytes of the stream from the keeper."""
+        end = self.recent.end
+        if offset > end:
+            self.lost(end, offset - end)
+        elif offset < end:
+            data = data[end - offset :]
+            if not data:
+                return
+        self.recent.append(data)
+        for viewer in self.viewers:
+            viewer.feed.push(data)
+        self.recorder.output(data)
+
+    def lost(self, offset: int, length: int | None) -> None:
+        """Record that *length* bytes from *offset* will never come."""
+        self.recorder.event(lambda dt_us: Gap(dt_us, offset, length))
+        if length is not None:
+            self.recorder.skip_to(offset + length)
+            self.recent.restart(offset + length)
+
+    def end(self, ending: Ending) -> None:
+        """The program ended and all its output was taken."""
+        self.ending = ending
+        self.recorder.close(ending.how, ending.code)
+        for viewer in list(self.viewers):
+            viewer.terminal_ended(ending)
+        self.viewers.clear()
+        self.pty.close()
+        self.ended.set()
+
+    # --- clients
+
+    def join(self, viewer: Viewer) -> None:
+        """Send output to *viewer* from now on."""
+        self.recent.limit = ATTACHED_LIMIT
+        self.viewers.append(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        """Send *viewer* nothing more."""
+        if viewer in self.viewers:
+            self.viewers.remove(viewer)
+        if not self.viewers:
+            self.recent.limit = ALONE_LIMIT
+            self.recent.trim()
+
+    def tell(self, message: tuple[object, ...], *, but: Viewer | None = None) -> None:
+        """Send *message* to all clients, except *but*."""
+        for viewer in self.viewers:
+            if viewer is not but:
+                viewer.feed.send(message)
+
+    # --- input and size
+
+    def input(self, data: bytes) -> None:
+        """What a driver typed."""
+        shown = data if self.record_input and not self._asks_for_password() else None
+        length = len(data)
+        self.pty.write(data)
+        self.recorder.event(lambda dt_us: Input(dt_us, OWN, length, shown))
+
+    def _asks_for_password(self) -> bool:
+        """Line mode without echo (SPEC.md §3.1)."""
+        try:
+            flags = termios.tcgetattr(self.pty.master)[3]
+        except (termios.error, OSError):
+            return True
+        return bool(flags & termios.ICANON) and not flags & termios.ECHO
+
+    def resize(self, cols: int, rows: int, *, by: Viewer | None = None) -> None:
+        """Give the PTY another size; the program gets SIGWINCH."""
+        if (cols, rows) == self.size:
+            return
+        self.recorder.screen.cols, self.recorder.screen.rows = cols, rows
+        set_window_size(self.pty.master, cols, rows)
+        self.recorder.event(lambda dt_us: Resized(dt_us, cols, rows, OWN))
+        self.tell(replies.Resized(cols, rows, OWN), but=by)
+
+    def nudge(self) -> None:
+        """Make a full-screen program repaint: the size changes by a row and back, unseen by the record."""
+        cols, rows = self.size
+        set_window_size(self.pty.master, cols, rows + 1 if rows == 1 else rows - 1)
+        set_window_size(self.pty.master, cols, rows)
+
+    def rename(self, name: str) -> None:
+        """Call it *name* from now on."""
+        self.recorder.screen.name = name
+        self.recorder.event(lambda dt_us: Renamed(dt_us, name))
+        self.tell(replies.NameChanged(name))
+
+    # --- room
+
+    @property
+    def held(self) -> str:
+        """Why recording waits, for a listing; empty if it does not."""
+        return ", ".join(sorted(reason.value for reason in self._held))
+
+    def hold(self, reason: Held) -> bool:
+        """Seal nothing until `release`: the program waits, once the keeper's room is full. True if that is new."""
+        if reason in self._held:
+            return False
+        self._held.add(reason)
+        self.recorder.held = True
+        return True
+
+    def hold_at_quota(self) -> None:
+        """The record has reached its quota."""
+        if self.hold(Held.QUOTA):
+            self.tell(replies.Notice(Severity.WARNING, QUOTA_TEXT))
+
+    def release(self, reason: Held) -> None:
+        """*reason* to hold is gone."""
+        if reason in self._held:
+            self._held.remove(reason)
+            if not self._held:
+                self.recorder.held = False
+                self.recorder.seal(Sync.NOW)
+
+
+def set_window_size(master: int, cols: int, rows: int) -> None:
+    """Tell the kernel, which tells the program."""
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))

@@ -1,0 +1,423 @@
+"""The registry: every terminal of this home, and what happens to all of them.
+
+    running   by channel and by stream: what the keeper says is passed to the terminal whose stream it is
+    ended     what the catalogue says of the others
+
+    keeper ─► output ─► Terminal ─► touched ─► turn over: sealed at once if it was quiet, else by the next tick (8 ms)
+    storage thread ─► durable ─► ACK; checkpoint every 4 MiB; when the end is stored: FORGET, ended
+
+Invariants: names are unique among running terminals. The catalogue is used on the storage thread only, once
+serving began.
+"""
+
+import os
+import shlex
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+import trio
+
+from cctm.archive.catalogue import About, Catalogue, Checkpoint, State
+from cctm.archive.files import channel_directory, list_channels
+from cctm.archive.room import Limits
+from cctm.archive.storage import Storage, Sync
+from cctm.cctmd.clock import Clock
+from cctm.cctmd.keeper_link import KeeperLink, Kept
+from cctm.cctmd.pty_input import PtyInput
+from cctm.cctmd.recorder import BATCH_US, ChannelKeys, Durable, Recorder, Screen
+from cctm.cctmd.terminal import Ending, Terminal
+from cctm.home import Home
+from cctm.keeper import wire
+from cctm.protocol.control.values import Reason
+from cctm.protocol.events import How, LogHead
+from cctm.protocol.keys import ChannelId, DeviceKeys, StreamId
+
+CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
+MIN_ID_DIGITS: Final = 4
+
+T = TypeVar("T")
+
+
+class RefusedError(Exception):
+    """A client asked for what cannot be: why, one sentence on what happened, one on what to do."""
+
+    def __init__(self, reason: Reason, what: str, advice: str) -> None:
+        super().__init__(reason, what, advice)
+        self.reason = reason
+        self.what = what
+        self.advice = advice
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all terminals share."""
+
+    home: Home
+    device: DeviceKeys
+    catalogue: Catalogue
+    storage: Storage
+    clock: Clock
+    limits: Limits
+    nursery: trio.Nursery
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSoFar:
+    """What an earlier daemon stored of a terminal: how far its stream, its newest log and that log's generation."""
+
+    offset: int
+    head: LogHead | None
+    generation: int
+    file_bytes: int
+
+
+NOTHING_STORED: Final = StoredSoFar(0, None, 0, 0)
+
+
+class Terminals:
+    """All terminals of one home; what the keeper's link tells (it is its Listener)."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.link = KeeperLink(services.home, self)
+        self.running: dict[ChannelId, Terminal] = {}
+        self.abouts: dict[ChannelId, About] = dict(services.catalogue.abouts())
+        self.file_bytes: dict[ChannelId, int] = archive_bytes(services.home.archive)
+        self.stalled = ""
+        self._streams: dict[StreamId, Terminal] = {}
+        self._touched: set[Terminal] = set()
+        self._tick = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
+        self._durables: deque[tuple[ChannelId, Durable]] = deque()
+        self._reserved: set[str] = set()
+        self._concluded = trio.Event()
+        self._checkpointed: dict[ChannelId, int] = {}
+        self._arrived: list[Kept] | None = None
+        self._first_arrival = trio.Event()
+
+    # --- what the keeper says (Listener)
+
+    def arrived(self, kept: list[Kept]) -> None:
+        """The keeper answered: at the start, remember what it holds; later, bring both sides level."""
+        if not self._first_arrival.is_set():
+            self._arrived = kept
+            self._first_arrival.set()
+            return
+        held = {StreamId(one.here.id) for one in kept}
+        for one in kept:
+            os.close(one.master)
+            terminal = self._streams.get(StreamId(one.here.id))
+            if terminal is None:
+                self.link.send(wire.Forget(one.here.id))
+            else:
+                self.link.send(wire.Resume(one.here.id, terminal.recent.end))
+        for stream, terminal in list(self._streams.items()):
+            if stream not in held and terminal.ending is None:
+                self._hand_back(terminal)
+
+    def _hand_back(self, terminal: Terminal) -> None:
+        """The keeper that held *terminal* is gone: give its master to the next one."""
+        end = terminal.recent.end
+        terminal.lost(end, None)
+        terminal.recorder.seal()
+        adopt = wire.Adopt(wire.StreamId(terminal.stream), terminal.channel.hex(), terminal.pid or 1, end)
+        self.link.send(adopt, terminal.pty.master)
+        self.link.send(wire.Resume(wire.StreamId(terminal.stream), end))
+
+    def output(self, stream: StreamId, offset: int, data: bytes) -> None:
+        """Bytes of one terminal."""
+        terminal = self._streams.get(stream)
+        if terminal is not None and terminal.ending is None:
+            terminal.output(offset, data)
+            self._touched.add(terminal)
+
+    def ended(self, stream: StreamId, how: int, code: int, end: int) -> None:
+        """A terminal ended, at offset *end* of its stream."""
+        terminal = self._streams.get(stream)
+        if terminal is None or terminal.ending is not None:
+            return
+        if end > terminal.recent.end:
+            terminal.lost(terminal.recent.end, end - terminal.recent.end)
+        self._touched.discard(terminal)
+        terminal.end(Ending(How(how), code))
+
+    def turn_over(self) -> None:
+        """Seal what was quiet; the rest waits for the tick."""
+        for terminal in [terminal for terminal in self._touched if terminal.recorder.due]:
+            terminal.recorder.seal()
+            self._touched.discard(terminal)
+        if self._touched:
+            self._tick.set()
+
+    def touch(self, terminal: Terminal) -> None:
+        """Something other than output was added to *terminal*: seal it with the next tick."""
+        self._touched.add(terminal)
+        self._tick.set()
+
+    async def seal_ticks(self) -> None:
+        """Seal what was touched, 8 ms after the first touch."""
+        while True:
+            await self._tick.wait()
+            await trio.sleep(BATCH_US / 1e6)
+            self._tick = trio.Event()
+            touched, self._touched = self._touched, set()
+            for terminal in touched:
+                terminal.recorder.seal()
+
+    # --- what storage says
+
+    def _durable(self, channel: ChannelId, durable: Durable) -> None:
+        """An entry of *channel* survives a power failure. Called on the storage thread."""
+        self._durables.append((channel, durable))
+        self._token.run_sync_soon(self._acknowledge, idempotent=True)
+
+    def _acknowledge(self) -> None:
+        newest: dict[Terminal, Durable] = {}
+        while self._durables:
+            channel, durable = self._durables.popleft()
+            terminal = self.running.get(channel)
+            if terminal is None:
+                continue  # it did not start, and was taken back
+            terminal.stored_bytes += durable.place.end - durable.place.start
+            newest[terminal] = durable
+            if self.services.limits.is_over_quota(terminal.stored_bytes) and terminal.ending is None:
+                terminal.hold_at_quota()
+        for terminal, durable in newest.items():
+            self.link.send(wire.Ack(wire.StreamId(terminal.stream), durable.offset))
+            ended = terminal.ending is not None and not terminal.recorder.pending
+            if ended and durable.head.size == terminal.recorder.sealed_size:
+                self._conclude(terminal, durable)
+            elif durable.offset - self._checkpointed.get(terminal.channel, 0) >= CHECKPOINT_BYTES:
+                self._checkpoint(terminal, durable)
+
+    def _checkpoint(self, terminal: Terminal, durable: Durable) -> None:
+        self._checkpointed[terminal.channel] = durable.offset
+        known = _known(terminal, durable)
+        self.services.storage.run_aside(lambda: self.services.catalogue.put_checkpoint(known))
+
+    def _conclude(self, terminal: Terminal, durable: Durable) -> None:
+        """The end of *terminal* is stored: the keeper may forget it."""
+        assert terminal.ending is not None
+        about = replace(
+            self.abouts[terminal.channel],
+            state=State.ENDED,
+            ended_us=self.services.clock.wall_us(),
+            how=terminal.ending.how,
+            code=terminal.ending.code,
+            output_bytes=terminal.recent.end,
+        )
+        self.file_bytes[terminal.channel] = terminal.stored_bytes
+        self.abouts[terminal.channel] = about
+        known = _known(terminal, durable)
+        catalogue = self.services.catalogue
+
+        def write() -> None:
+            with catalogue.transaction():
+                catalogue.put_about(terminal.channel, about)
+                catalogue.put_checkpoint(known)
+
+        self.services.storage.run_aside(write)
+        self.link.send(wire.Forget(wire.StreamId(terminal.stream)))
+        self.unregister(terminal)
+
+    # --- the registry
+
+    def make(
+        self,
+        keys: ChannelKeys,
+        screen: Screen,
+        pty: PtyInput,
+        about: About,
+        *,
+        record_input: bool = False,
+        pid: int | None = None,
+        stored: StoredSoFar = NOTHING_STORED,
+    ) -> Terminal:
+        """A terminal that is passed what the keeper says of its stream, and whose log goes on behind *stored*."""
+        channel = keys.channel
+        recorder = Recorder(
+            keys,
+            self.services.storage,
+            self.services.clock,
+            lambda durable: self._durable(channel, durable),
+            screen=screen,
+            offset=stored.offset,
+            predecessor=stored.head,
+            generation=stored.generation + 1,
+        )
+        terminal = Terminal(
+            channel,
+            screen.stream,
+            recorder,
+            pty,
+            command=shlex.join(os.fsdecode(part) for part in about.argv),
+            created_us=about.created_us,
+            record_input=record_input,
+            pid=pid,
+        )
+        terminal.stored_bytes = stored.file_bytes
+        self.running[channel] = terminal
+        self._streams[screen.stream] = terminal
+        self._checkpointed[channel] = stored.offset
+        return terminal
+
+    def unregister(self, terminal: Terminal) -> None:
+        """*terminal* is over, or never began."""
+        self.running.pop(terminal.channel, None)
+        self._streams.pop(terminal.stream, None)
+        self._checkpointed.pop(terminal.channel, None)
+        self._concluded.set()
+
+    def abandon(self, terminal: Terminal) -> None:
+        """Store nothing more of *terminal*, which has ended."""
+        self.link.send(wire.Forget(wire.StreamId(terminal.stream)))
+        self.unregister(terminal)
+
+    async def first_arrival(self) -> list[Kept]:
+        """What the keeper held when this daemon started."""
+        await self._first_arrival.wait()
+        arrived, self._arrived = self._arrived or [], None
+        return arrived
+
+    def alive(self) -> list[Terminal]:
+        """Terminals whose program has not ended, the oldest first."""
+        return sorted(
+            (terminal for terminal in self.running.values() if terminal.ending is None),
+            key=lambda terminal: terminal.created_us,
+        )
+
+    def find(self, target: str) -> ChannelId:
+        """The terminal that *target* means: a running one's name, the beginning of an id, an ended one's name.
+
+        Raises:
+            RefusedError: none, or several.
+        """
+        for terminal in self.alive():
+            if terminal.name == target:
+                return terminal.channel
+        known = {*self.running, *self.abouts}
+        if len(target) >= MIN_ID_DIGITS:
+            matches = [channel for channel in known if channel.hex().startswith(target.lower())]
+            if len(matches) == 1:
+                return matches[0]
+            if matches:
+                raise RefusedError(
+                    Reason.AMBIGUOUS,
+                    f"{len(matches)} terminals have ids that begin so.",
+                    "Say more of the id.",
+                )
+        named = [
+            (about.created_us, channel) for channel, about in self.abouts.items() if about.name == target
+        ]
+        if named:
+            return max(named)[1]
+        raise RefusedError(
+            Reason.NO_SUCH_TERMINAL, f"There is no terminal {target!r}.", "See `cctm ls -a` for their names."
+        )
+
+    def find_alive(self, target: str) -> Terminal:
+        """Like `find`; the program must not have ended.
+
+        Raises:
+            RefusedError
+        """
+        channel = self.find(target)
+        terminal = self.running.get(channel)
+        if terminal is None or terminal.ending is not None:
+            raise RefusedError(
+                Reason.NOT_RUNNING,
+                f"The terminal {target!r} has ended.",
+                f"Read its record with `cctm export {target} -f txt`.",
+            )
+        return terminal
+
+    def waiting(self) -> Terminal:
+        """The newest running terminal that nobody is attached to.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        for terminal in reversed(self.alive()):
+            if not terminal.viewers:
+                return terminal
+        raise RefusedError(
+            Reason.NOBODY_WAITS, "No terminal waits for somebody to attach.", "Open one with `cctm new`."
+        )
+
+    def name_is_free(self, name: str) -> bool:
+        """Whether no running terminal is called *name*."""
+        return name not in self._reserved and all(terminal.name != name for terminal in self.alive())
+
+    def reserve(self, name: str) -> bool:
+        """Keep *name* for a terminal that is being opened, or renamed; False if it is taken."""
+        if not self.name_is_free(name):
+            return False
+        self._reserved.add(name)
+        return True
+
+    def unreserve(self, name: str) -> None:
+        """Whoever reserved *name* is done."""
+        self._reserved.discard(name)
+
+    def change_about(self, channel: ChannelId, change: Callable[[About], About]) -> None:
+        """Note something about a terminal, in memory and in the catalogue."""
+        about = self.abouts[channel] = change(self.abouts[channel])
+        self.services.storage.run_aside(lambda: self.services.catalogue.put_about(channel, about))
+
+    def forget(self, channel: ChannelId) -> "Future[None]":
+        """Delete the record of a terminal that is not running."""
+        self.abouts.pop(channel, None)
+        self.file_bytes.pop(channel, None)
+        catalogue, storage = self.services.catalogue, self.services.storage
+        storage.run_aside(lambda: catalogue.forget(channel))
+        return storage.remove(channel)
+
+    def seal_all(self) -> None:
+        """Hand everything that was read to storage."""
+        for terminal in self.running.values():
+            terminal.recorder.seal(Sync.NOW)
+
+    async def all_concluded(self) -> None:
+        """Return once the end of every terminal that has ended is stored."""
+        while any(terminal.ending is not None for terminal in self.running.values()):
+            self._concluded = trio.Event()
+            await self._concluded.wait()
+
+    async def settle(self) -> None:
+        """Return once everything that was read so far is stored."""
+        self.seal_all()
+        await wait_for(self.services.storage.barrier())
+
+
+def archive_bytes(archive: str) -> dict[ChannelId, int]:
+    """What the files of each channel take."""
+    found = {}
+    for channel in list_channels(archive):
+        with os.scandir(channel_directory(archive, channel)) as files:
+            found[channel] = sum(file.stat(follow_symlinks=False).st_size for file in files)
+    return found
+
+
+def _known(terminal: Terminal, durable: Durable) -> Checkpoint:
+    return Checkpoint(
+        durable.place.ref,
+        durable.head.size,
+        durable.head.head,
+        terminal.stream,
+        durable.offset,
+        durable.place.segment,
+        durable.place.end,
+        closed=terminal.ending is not None and durable.head.size == terminal.recorder.sealed_size,
+    )
+
+
+async def wait_for(future: "Future[T]") -> T:
+    """The result of work on the storage thread."""
+    token = trio.lowlevel.current_trio_token()
+    done = trio.Event()
+    future.add_done_callback(lambda _: token.run_sync_soon(done.set))
+    await done.wait()
+    return future.result()

@@ -1,0 +1,5 @@
+"""`python -m cctm.cli` is `cctm`."""
+
+from cctm.cli.main import main
+
+main()

@@ -1,0 +1,56 @@
+"""The archive as commands read it: in this process, without the daemon where it does not run.
+
+A daemon that runs is asked to store what it has read first, so that nothing is missing at the end.
+"""
+
+from collections.abc import Iterator
+
+from cctm.archive.fold import Conflict, Hole
+from cctm.archive.reader import AmbiguousTerminalError, Archive, NoSuchTerminalError, Terminal
+from cctm.cli.client import try_connect
+from cctm.cli.errors import UserError
+from cctm.cli.terminal import say
+from cctm.home import Home
+from cctm.protocol.control import replies, requests
+
+
+def open_archive(home: Home) -> Archive:
+    """The archive of *home*, with all that was printed so far."""
+    client = try_connect(home)
+    if client is not None:
+        with client:
+            client.ask(requests.Settle(), replies.Done)
+    return Archive(home)
+
+
+def resolve(archive: Archive, target: str) -> Terminal:
+    """The terminal that *target* means.
+
+    Raises:
+        UserError: none, or several.
+    """
+    try:
+        return archive.resolve(target)
+    except NoSuchTerminalError as error:
+        raise UserError(f"There is no terminal {target!r}.", "See `cctm ls -a` for their names.") from error
+    except AmbiguousTerminalError as error:
+        raise UserError(
+            f"{len(error.candidates)} terminals have ids that begin so.", "Say more of the id."
+        ) from error
+
+
+def output_of(archive: Archive, terminal: Terminal) -> Iterator[bytes]:
+    """All that it printed; what is missing or contradictory is said on stderr."""
+    for piece in archive.fold_output(terminal.channel):
+        match piece:
+            case bytes():
+                yield piece
+            case Hole(_, offset, length, declared):
+                much = "an unknown number of" if length is None else str(length)
+                why = "was not recorded" if declared else "is missing from the record"
+                if length != 0:
+                    say(f"cctm: At byte {offset}, output of {much} bytes {why}.")
+            case Conflict(_, offset, length):
+                say(
+                    f"cctm: At byte {offset}, {length} bytes are recorded twice and differ; the first are written."
+                )

@@ -1,0 +1,182 @@
+"""A connection to the daemon of this home: requests and replies.
+
+with connect(home) as client:
+    reply = client.ask(requests.AskStatus(), replies.Status)
+"""
+
+import contextlib
+import socket
+from types import TracebackType
+from typing import TypeVar
+
+from cctm import __version__
+from cctm.cli.errors import UserError
+from cctm.home import Home
+from cctm.protocol.control import replies, requests
+from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
+from cctm.protocol.control.values import Reason
+from cctm.protocol.errors import MalformedError
+
+ReplyT = TypeVar("ReplyT", bound=tuple[object, ...])
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+class RefusedError(UserError):
+    """The daemon did not do it; `reason` tells scripts and callers why."""
+
+    def __init__(self, refused: replies.Refused) -> None:
+        super().__init__(refused.what, refused.advice)
+        self.reason = Reason(refused.reason)
+
+
+class DaemonGoneError(UserError):
+    """The connection ended in the middle."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The daemon went away before it answered.",
+            "Your terminals are kept; call `cctm ls` to see what was done.",
+        )
+
+
+class Client:
+    """One connection; owns its socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self._frames = FrameReader()
+        self._received: list[tuple[object, ...]] = []
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self.socket.close()
+
+    def greet(self) -> replies.Welcome:
+        """Exchange versions.
+
+        Raises:
+            RefusedError: this command and the daemon are of different versions.
+        """
+        return self.ask(requests.Hello(VERSION, __version__), replies.Welcome)
+
+    def send(self, message: tuple[object, ...]) -> None:
+        """Send one message."""
+        try:
+            self.socket.sendall(encode_message(message))
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise DaemonGoneError from error
+
+    def ask(self, request: tuple[object, ...], expected: type[ReplyT]) -> ReplyT:
+        """Send a request and return its reply.
+
+        Raises:
+            RefusedError: the daemon said no.
+            DaemonGoneError: the connection ended first.
+        """
+        self.send(request)
+        return self.expect(expected)
+
+    def expect(self, expected: type[ReplyT]) -> ReplyT:
+        """The next message, which must be an *expected* one."""
+        reply = self.next_message()
+        if isinstance(reply, replies.Refused):
+            raise RefusedError(reply)
+        if not isinstance(reply, expected):
+            raise UserError(
+                f"The daemon answered {type(reply).__name__} where {expected.__name__} was due.",
+                "Command and daemon differ: call `cctm daemon restart`.",
+            )
+        return reply
+
+    def next_message(self) -> tuple[object, ...]:
+        """Wait for a message."""
+        while not self._received:
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError as error:
+                raise DaemonGoneError from error
+            if not data:
+                raise DaemonGoneError
+            self._received.extend(self.receive(data))
+        return self._received.pop(0)
+
+    def receive(self, data: bytes) -> list[tuple[object, ...]]:
+        """The messages that *data*, read from the socket, completes."""
+        try:
+            return list(self._frames.receive_untrusted(data))
+        except MalformedError as error:
+            raise UserError(
+                "The daemon sent something that is not of this protocol.",
+                "Command and daemon differ: call `cctm daemon restart`.",
+            ) from error
+
+    def take_received(self) -> list[tuple[object, ...]]:
+        """Messages that came with the last reply and were not looked at."""
+        received, self._received = self._received, []
+        return received
+
+
+def try_connect(home: Home) -> Client | None:
+    """A connection to the daemon if one runs."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(CONNECT_TIMEOUT_S)
+        connection.connect(home.control_socket)
+        connection.settimeout(None)
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        connection.close()
+        return None
+    except PermissionError as error:
+        connection.close()
+        raise UserError(
+            f"{home.control_socket} may not be opened by this user.",
+            "It belongs to somebody else: set CCTM_HOME.",
+        ) from error
+    except BlockingIOError as error:
+        connection.close()
+        raise UserError("The daemon does not accept connections.", "See `cctm daemon status`.") from error
+    client = Client(connection)
+    try:
+        client.greet()
+    except DaemonGoneError:
+        # It is on its way out; whoever calls may start the next one.
+        client.close()
+        return None
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def connect(home: Home) -> Client:
+    """A connection to the daemon, which is started if none runs.
+
+    Raises:
+        UserError: it cannot be started; the cause in words.
+    """
+    client = try_connect(home)
+    if client is not None:
+        return client
+    from cctm.cli.start import start_daemon  # what it imports is needed only here
+
+    return start_daemon(home, lambda: try_connect(home))
+
+
+@contextlib.contextmanager
+def daemon_if_running(home: Home):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """The running daemon's connection, or None; never starts one."""
+    client = try_connect(home)
+    try:
+        yield client
+    finally:
+        if client is not None:
+            client.close()

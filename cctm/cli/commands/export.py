@@ -1,0 +1,58 @@
+"""`cctm export`."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+import click
+
+from cctm.cli import words
+from cctm.cli.archive import open_archive, output_of, resolve
+from cctm.cli.errors import UserError
+from cctm.home import Home
+
+
+@click.command(epilog="Example: cctm export build -f txt -o build.txt")
+@click.argument("target", metavar="TERMINAL")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["raw", "txt"]),
+    default="txt",
+    show_default=True,
+    help="raw: the bytes as printed; txt: lines without escape sequences.",
+)
+@click.option("-o", "--output", "path", metavar="FILE", default="-", help="Write to FILE instead of stdout.")
+def command(target: str, form: str, path: str) -> None:
+    """Write what TERMINAL printed since it was opened."""
+    home = Home.locate(os.environ)
+    archive = open_archive(home)
+    pieces = output_of(archive, resolve(archive, target))
+    parts = pieces if form == "raw" else _lines(pieces)
+    if path == "-":
+        if form == "raw" and sys.stdout.isatty():
+            raise UserError(
+                "Raw output would steer this terminal.", "Use -o FILE, a pipe, or `cctm attach` and `-f txt`."
+            )
+        for part in parts:
+            sys.stdout.buffer.write(part)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            for part in parts:
+                file.write(part)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another file.") from error
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    from cctm.screen.text import TextLines
+
+    text = TextLines()
+    for piece in pieces:
+        for line in text.feed(piece):
+            yield words.printable(line).encode() + b"\n"
+    for line in text.finish():
+        yield words.printable(line).encode() + b"\n"

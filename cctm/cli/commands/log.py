@@ -1,0 +1,139 @@
+"""`cctm log`, and `cctm log verify`."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+
+import click
+
+from cctm.archive.finding import Finding
+from cctm.archive.opening import OpenedEntry
+from cctm.archive.reader import Archive, Terminal
+from cctm.cli import words
+from cctm.cli.archive import open_archive, resolve
+from cctm.home import Home
+from cctm.protocol.events import Event, Output
+
+SHOWN_BYTES = 40
+
+
+class LogGroup(click.Group):
+    """`cctm log TERMINAL` shows it; `cctm log verify [TERMINAL]` checks it."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Whatever is not a subcommand is a terminal."""
+        if args[0] not in self.commands:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Both ways to call it."""
+        formatter.write_usage(ctx.command_path, "TERMINAL [--json]")
+        formatter.write_usage(ctx.command_path, "verify [TERMINAL]")
+
+
+@click.group(cls=LogGroup, epilog="Example: cctm log build --json")
+def command() -> None:
+    """Show what happened in TERMINAL, event by event; or verify its record.
+
+    A terminal that is called verify or show: say its id, or `cctm log show verify`.
+    """
+
+
+@command.command()
+@click.argument("target", metavar="TERMINAL")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def show(target: str, as_json: bool) -> None:  # noqa: FBT001
+    """Show what happened in TERMINAL, event by event."""
+    archive = open_archive(Home.locate(os.environ))
+    terminal = resolve(archive, target)
+    for line in _events(archive, terminal, as_json=as_json):
+        click.echo(line)
+
+
+def _events(archive: Archive, terminal: Terminal, *, as_json: bool) -> Iterator[str]:
+    at_us = terminal.about.created_us
+    for entry in archive.entries(terminal.channel):
+        if isinstance(entry, Finding):
+            yield json.dumps({"finding": str(entry)}) if as_json else f"!! {words.printable(str(entry))}"
+            continue
+        for event in entry.events:
+            at_us = getattr(event, "wall_us", at_us + event.dt_us)
+            fields = {
+                name: getattr(event, name) for name in event.__slots__ if name not in {"dt_us", "wall_us"}
+            }
+            kind = type(event).__name__.lower()
+            yield _as_json(entry, kind, at_us, fields) if as_json else _as_line(event, kind, at_us, fields)
+
+
+def _as_json(entry: OpenedEntry, kind: str, at_us: int, fields: dict[str, object]) -> str:
+    return json.dumps(
+        {"seq": entry.seq, "log": entry.spot.ref.log.hex(), "at": at_us / 1e6, "event": kind}
+        | {name: _plain(value) for name, value in fields.items()}
+    )
+
+
+def _plain(value: object) -> object:
+    """Bytes as text where they are text, in hexadecimal otherwise: {"hex": "…"}."""
+    match value:
+        case bytes():
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                return {"hex": value.hex()}
+        case tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value
+
+
+def _as_line(event: Event, kind: str, at_us: int, fields: dict[str, object]) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_us / 1e6)) + f".{at_us // 1000 % 1000:03d}"
+    if isinstance(event, Output):
+        shown = event.data[:SHOWN_BYTES]
+        more = "…" if len(event.data) > SHOWN_BYTES else ""
+        return f"{when}  {kind:9} {event.offset} +{len(event.data)}  {shown!r}{more}"
+    said = "  ".join(
+        f"{name}={_short(value)}" for name, value in fields.items() if value not in {None, b"", ()}
+    )
+    return words.printable(f"{when}  {kind:9} {said}".rstrip())
+
+
+def _short(value: object) -> str:
+    match value:
+        case bytes():
+            return value.hex() if len(value) in {16, 32} else repr(value[:SHOWN_BYTES])
+        case tuple():
+            return "[" + ", ".join(_short(item) for item in value) + "]"
+        case _:
+            return str(value)
+
+
+@command.command()
+@click.argument("target", metavar="[TERMINAL]", default="")
+def verify(target: str) -> None:
+    """Check the record of TERMINAL, or of all: every entry, its place, its signature, and that it opens.
+
+    Names each flaw with its place. Exit status 1 if there is one.
+    """
+    from cctm.archive.verify import verify_channel
+
+    archive = open_archive(Home.locate(os.environ))
+    terminals = [resolve(archive, target)] if target else archive.terminals()
+    flawed = 0
+    for terminal in terminals:
+        report = verify_channel(archive, terminal.channel)
+        name = words.printable(terminal.about.name)
+        for finding in report.findings:
+            click.echo(f"{name}: {words.printable(str(finding))}")
+        flaws = sum(not finding.is_note for finding in report.findings)
+        flawed += flaws > 0
+        verdict = "good" if not flaws else "1 flaw" if flaws == 1 else f"{flaws} flaws"
+        click.echo(
+            f"{name}: {verdict}; {report.entries} entries in {report.logs} logs, {words.size(report.bytes)}"
+        )
+    if flawed:
+        raise click.exceptions.Exit(1)

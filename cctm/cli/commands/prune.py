@@ -1,0 +1,74 @@
+"""`cctm prune`."""
+
+import os
+import re
+
+import click
+
+from cctm.cli import words
+from cctm.cli.client import connect
+from cctm.cli.errors import UserError
+from cctm.home import Home
+from cctm.protocol.control import replies, requests
+
+_UNITS_S = {"s": 1, "m": words.MINUTE_S, "h": words.HOUR_S, "d": words.DAY_S, "w": 7 * words.DAY_S}
+_UNITS_BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", value)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not an age. Say 30d, 12h or 2w.")
+    return int(match[1]) * _UNITS_S[match[2]]
+
+
+def _bytes(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,12})([KMGT]?)(?:i?B)?", value)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not a size. Say 500M or 20G.")
+    return int(match[1]) * _UNITS_BYTES[match[2]]
+
+
+@click.command(epilog="Example: cctm prune --older-than 30d")
+@click.option(
+    "--older-than", "older_s", callback=_seconds, metavar="AGE", help="Those that ended longer ago: 30d."
+)
+@click.option(
+    "--keep", "keep_bytes", callback=_bytes, metavar="SIZE", help="The oldest, until SIZE is left: 20G."
+)
+@click.option("-y", "--yes", is_flag=True, help="Delete without asking.")
+def command(older_s: int | None, keep_bytes: int | None, yes: bool) -> None:  # noqa: FBT001
+    """Delete records of terminals that have ended. There is no way back."""
+    if older_s is None and keep_bytes is None:
+        raise click.UsageError("Say which records: --older-than AGE, --keep SIZE, or both.")
+    older_us = None if older_s is None else older_s * 1_000_000
+    with connect(Home.locate(os.environ)) as client:
+
+        def ask(*, only_say: bool) -> list[replies.Row]:
+            client.send(requests.Prune(older_us, keep_bytes, only_say))
+            rows: list[replies.Row] = []
+            while True:
+                part = client.expect(replies.Listing)
+                rows += part.rows
+                if not part.more:
+                    return rows
+
+        rows = ask(only_say=True)
+        for row in rows:
+            click.echo(f"{words.size(row.stored_bytes):>9}  {words.printable(row.name)}  {words.state(row)}")
+        if not rows:
+            click.echo("Nothing to delete.", err=True)
+            return
+        total = words.size(sum(row.stored_bytes for row in rows))
+        if not yes:
+            if not os.isatty(0):
+                raise UserError(
+                    f"{len(rows)} records ({total}) would be deleted.", "Say --yes to delete them."
+                )
+            click.confirm(f"Delete these {len(rows)} records ({total})?", abort=True, err=True)
+        deleted = ask(only_say=False)
+        click.echo(f"Deleted {len(deleted)} records ({total}).")

@@ -1,0 +1,86 @@
+"""`cctm`: the command group. A command's module is imported when it is called, so that `ls` and `attach` start
+fast."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from cctm import __version__
+from cctm.cli.errors import UserError
+from cctm.home import HomeError
+
+# Listed in this order in --help. The module is cctm.cli.commands.<name>, the command in it is `command`.
+COMMANDS: Final = ("new", "ls", "attach", "kill", "rename", "rm", "log", "export", "du", "prune", "daemon")
+
+EPILOG: Final = """
+\b
+Examples:
+  cctm                       open a terminal, or return to the one that waits
+  cctm new -n build -- make  run a command in a terminal of its own
+  cctm attach build          return to it; Ctrl+B d leaves it running
+  cctm export build -f txt   what it printed
+"""
+
+
+class LazyGroup(click.Group):
+    """Imports the module of the command that is called, and no other."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command's module, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"cctm.cli.commands.{cmd_name}").command
+        return command
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="cctm")
+@click.option("--nested", is_flag=True, help="Attach even inside a terminal of CCTM.")
+@click.pass_context
+def cctm(context: click.Context, nested: bool) -> None:  # noqa: FBT001
+    """Terminals that outlive you and remember everything.
+
+    Without a command: attach to the newest terminal that nobody is attached to, or open one.
+    """
+    if context.invoked_subcommand is None:
+        from cctm.cli.commands.attach import attach_or_open
+
+        attach_or_open(nested=nested)
+
+
+def main() -> None:
+    """Run the command line; every error that a user can meet becomes a sentence."""
+    try:
+        sys.exit(_run())
+    except BrokenPipeError:
+        # The reader of our output has what it wanted. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(141)
+
+
+def _run() -> Any:  # noqa: ANN401
+    try:
+        return cctm.main(standalone_mode=False)
+    except HomeError as error:
+        UserError(error.what, error.advice).show()
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("cctm: Interrupted.", err=True)
+        return 130

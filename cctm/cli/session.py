@@ -1,0 +1,244 @@
+"""The attached session: keyboard to daemon, output to screen (RAW: the program's own bytes).
+
+    stdin ─► prefix keys ─► Input ─► daemon            daemon ─► Output ─► modes ─► stdout
+    the connection ends without Ended ─► connect again, resume at the offset seen; keys typed meanwhile are dropped
+    if that took more than 2 s: nothing that was typed may run late
+
+One poll loop; the screen is written in pieces that a slow terminal takes without stopping the loop for long.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import termios
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from cctm.cli import terminal
+from cctm.cli.client import Client
+from cctm.cli.errors import UserError
+from cctm.cli.keys import HELP, Command, PrefixKeys
+from cctm.protocol.control import replies, requests
+from cctm.protocol.control.values import Mode, Others, Rights
+from cctm.screen.modes import Modes
+
+READ_BYTES: Final = 256 * 1024
+WRITE_BYTES: Final = 64 * 1024
+HISTORY_BYTES: Final = 32 * 1024
+RECONNECT_S: Final = 30.0
+FORGET_KEYS_S: Final = 2.0
+BELL: Final = b"\a"
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """The user left; the terminal goes on."""
+
+
+Outcome = Detached | replies.Ended | replies.Released
+
+
+def attach_request(target: str, rights: Rights, others: Others) -> requests.Attach:
+    """An Attach with this terminal's size, and the SSH agent of whoever attaches."""
+    cols, rows = terminal.size()
+    agent = os.environb.get(b"SSH_AUTH_SOCK")
+    return requests.Attach(
+        target=target,
+        cols=cols,
+        rows=rows,
+        term=os.environ.get("TERM", ""),
+        mode=Mode.RAW,
+        rights=rights,
+        others=others,
+        resume=None,
+        history_bytes=HISTORY_BYTES,
+        ssh_auth_sock=agent,
+    )
+
+
+class Session:
+    """One attachment of this process to one terminal."""
+
+    def __init__(
+        self,
+        client: Client,
+        request: requests.Attach,
+        attached: replies.Attached,
+        reconnect: Callable[[], Client],
+    ) -> None:
+        self._client = client
+        self._request = request
+        self._attached = attached
+        self._reconnect = reconnect
+        self._offset = attached.offset
+        self._keys = PrefixKeys()
+        self._modes = Modes()
+        self._unsent = b""  # typed when the connection had ended already; nobody has seen it
+        self._outcome: Outcome | None = None
+
+    @property
+    def name(self) -> str:
+        """The terminal's name, as far as this client has heard."""
+        return self._attached.name
+
+    def run(self) -> Outcome:
+        """Serve until the user leaves, the terminal ends or the daemon lets go.
+
+        Raises:
+            UserError: the daemon went and did not come back.
+        """
+        with terminal.raw(), _signals_as_bytes() as wake:
+            try:
+                for message in self._client.take_received():
+                    self._take(message)
+                while self._outcome is None:
+                    if not self._serve(wake):
+                        self._come_back()
+            finally:
+                terminal.write(self._modes.undo())
+        return self._outcome
+
+    def _serve(self, wake: int) -> bool:
+        """Pass bytes on until there is an outcome; False when the connection ended."""
+        connection = self._client.socket
+        poll = select.poll()
+        for descriptor in (terminal.STDIN, connection.fileno(), wake):
+            poll.register(descriptor, select.POLLIN)
+        while self._outcome is None:
+            # The connection first: what is typed after it ended must not be written into it.
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            for descriptor in sorted(ready, key=lambda ready: ready != connection.fileno()):
+                if descriptor == connection.fileno():
+                    data = _receive(connection)
+                    if not data:
+                        return self._outcome is not None
+                    for message in self._client.receive(data):
+                        self._take(message)
+                elif descriptor == terminal.STDIN:
+                    if not self._read_keys():
+                        return False
+                elif not self._take_signals(os.read(wake, 256)):
+                    return False
+        return True
+
+    def _take(self, message: tuple[object, ...]) -> None:
+        match message:
+            case replies.Output(data):
+                self._offset += len(data)
+                self._modes.feed(data)
+                terminal.write(data)
+            case replies.History(data):
+                self._modes.feed(data)
+                terminal.write(data)
+            case replies.Skipped(_, offset):
+                self._offset = offset
+                terminal.write(self._modes.undo())
+            case replies.NameChanged(name):
+                self._attached = self._attached._replace(name=name)
+            case replies.Notice(_, text):
+                terminal.write(b"\r\n\x1b[7m" + text.encode() + b"\x1b[0m\r\n")
+            case replies.Ended() | replies.Released():
+                self._outcome = message
+            case _:
+                # Messages for painted and shared sessions do not concern a raw one.
+                return
+
+    def _read_keys(self) -> bool:
+        try:
+            data = os.read(terminal.STDIN, WRITE_BYTES)
+        except OSError:
+            data = b""
+        if not data:
+            self._outcome = Detached()
+            return True
+        for part in self._keys.receive(data):
+            match part:
+                case bytes():
+                    if not self._send(requests.Input(part)):
+                        self._unsent += part
+                case Command.DETACH:
+                    self._outcome = Detached()
+                    return True
+                case Command.HELP:
+                    terminal.write(b"\r\n\x1b[7m" + HELP.encode() + b"\x1b[0m\r\n")
+                case Command.UNKNOWN:
+                    terminal.write(BELL)
+        return not self._unsent
+
+    def _take_signals(self, numbers: bytes) -> bool:
+        for number in numbers:
+            if number in {signal.SIGHUP, signal.SIGTERM}:
+                self._outcome = Detached()
+            elif number == signal.SIGWINCH and not self._send(requests.Resize(*terminal.size())):
+                return False
+        return True
+
+    def _send(self, message: tuple[object, ...]) -> bool:
+        try:
+            self._client.send(message)
+        except UserError:
+            return False
+        return True
+
+    def _come_back(self) -> None:
+        """Connect again and resume where the output stopped."""
+        self._client.close()
+        cols, rows = terminal.size()
+        request = self._request._replace(
+            target=self._attached.channel.hex(), cols=cols, rows=rows, resume=self._offset, history_bytes=0
+        )
+        lost_at = time.monotonic()
+        while True:
+            try:
+                self._client = self._reconnect()
+                self._attached = self._client.ask(request, replies.Attached)
+            except UserError:
+                self._client.close()
+                if time.monotonic() > lost_at + RECONNECT_S or self._leaves_while_waiting():
+                    raise
+            else:
+                break
+        unsent, self._unsent = self._unsent, b""
+        if time.monotonic() > lost_at + FORGET_KEYS_S:
+            termios.tcflush(terminal.STDIN, termios.TCIFLUSH)
+        elif unsent:
+            self._send(requests.Input(unsent))
+        self._offset = self._attached.offset
+        for message in self._client.take_received():
+            self._take(message)
+
+    def _leaves_while_waiting(self) -> bool:
+        readable, _, _ = select.select([terminal.STDIN], [], [], 0.2)
+        if not readable:
+            return False
+        data = os.read(terminal.STDIN, WRITE_BYTES)
+        return not data or Command.DETACH in self._keys.receive(data)
+
+
+def _receive(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(READ_BYTES)
+    except ConnectionResetError:
+        return b""
+
+
+@contextlib.contextmanager
+def _signals_as_bytes() -> Iterator[int]:
+    """Signals that concern a session arrive as their numbers on the descriptor that this yields."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
+    os.set_blocking(writer, False)
+    numbers = (signal.SIGWINCH, signal.SIGHUP, signal.SIGTERM)
+    previous = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    old_wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(old_wakeup)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)

@@ -1,0 +1,111 @@
+"""Start keeper and daemon on demand.
+
+    no daemon ─► hold start.lock ─► still none? ─► keeper listens? ─yes─► ask it to start the daemon
+                                                        └─no──► start a keeper; it starts the daemon
+              ─► wait until the daemon answers, or says in `start.failed` why it cannot
+
+Two commands at the same moment: the second waits for the lock, then finds the daemon of the first.
+"""
+
+import contextlib
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+from cctm.cli.errors import UserError
+from cctm.home import Home, HomeError
+from cctm.keeper.wire import StartDaemon, encode
+from cctm.launch import start_keeper
+
+T = TypeVar("T")
+
+START_TIMEOUT_S: Final = 30.0
+POLL_S: Final = 0.005
+
+
+def start_daemon(home: Home, try_connect: Callable[[], T | None]) -> T:
+    """Start what is missing and return the connection that *try_connect* makes.
+
+    Raises:
+        UserError: the home cannot be used, or the daemon did not come up; says why.
+    """
+    try:
+        home.prepare()
+    except HomeError as error:
+        raise UserError(error.what, error.advice) from error
+    deadline = time.monotonic() + START_TIMEOUT_S
+    with _lock(home, deadline):
+        found = try_connect()
+        if found is not None:
+            return found
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(home.start_failure)
+        keeper = None if _ask_keeper(home) else start_keeper(home)
+        while time.monotonic() < deadline:
+            found = try_connect()
+            if found is not None:
+                return found
+            _raise_failure(home)
+            if keeper is not None and keeper.poll() is not None and not _ask_keeper(home):
+                raise UserError(
+                    f"The keeper ended at once (status {keeper.returncode}).", f"See {home.keeper_log}."
+                )
+            time.sleep(POLL_S)
+    raise UserError(
+        f"The daemon did not answer within {START_TIMEOUT_S:.0f} s.",
+        f"See {home.daemon_log} and {home.keeper_log}.",
+    )
+
+
+@contextlib.contextmanager
+def _lock(home: Home, deadline: float) -> Iterator[None]:
+    try:
+        lock = os.open(home.start_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UserError(
+            f"{home.start_lock} cannot be written: {error.strerror}.",
+            "Free some space, or set CCTM_HOME to a directory on a disk with room.",
+        ) from error
+    try:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise UserError(
+                        "Another command has been starting the daemon for too long.", "End it and try again."
+                    ) from None
+                time.sleep(POLL_S)
+            except OSError as error:
+                raise UserError(
+                    f"{home.start_lock} cannot be locked: {error.strerror}.",
+                    "Set CCTM_HOME to a directory on a local file system.",
+                ) from error
+        yield
+    finally:
+        os.close(lock)
+
+
+def _ask_keeper(home: Home) -> bool:
+    """Ask a running keeper to start its daemon; False if none listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.settimeout(5)
+            connection.connect(home.keeper_socket)
+            connection.sendall(encode(StartDaemon()))
+        except (FileNotFoundError, ConnectionError, TimeoutError):
+            return False
+        return True
+
+
+def _raise_failure(home: Home) -> None:
+    try:
+        with open(home.start_failure, encoding="utf-8") as file:
+            what, _, advice = file.read().partition("\n")
+    except FileNotFoundError:
+        return
+    raise UserError(what, advice.strip())

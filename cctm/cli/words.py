@@ -1,0 +1,58 @@
+"""Ages, sizes and statuses as people read them."""
+
+import signal
+
+from cctm.protocol.control.replies import Row
+
+MINUTE_S = 60
+HOUR_S = 60 * MINUTE_S
+DAY_S = 24 * HOUR_S
+
+
+def age(seconds: float) -> str:
+    """How long, in one unit: 12s, 3m, 5h, 2d."""
+    for length, unit in ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "m")):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
+def size(count: int) -> str:
+    """Bytes in binary units: 812 B, 1.4 KiB, 20 MiB."""
+    if count < 1024:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= 1024
+        if value < 1024 or unit == "TiB":
+            return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+    raise AssertionError
+
+
+def ended(how: int, code: int) -> str:
+    """How a program ended."""
+    if how == 0:
+        return f"exit {code}"
+    if how == 1:
+        try:
+            return signal.Signals(code).name
+        except ValueError:
+            return f"signal {code}"
+    return "lost"
+
+
+def exit_status(how: int, code: int) -> int:
+    """The status with which a command that stood for the program exits, as a shell would report it."""
+    return code if how == 0 else 128 + code if how == 1 else 1
+
+
+def state(row: Row) -> str:
+    """One word on a terminal in a listing."""
+    if row.running:
+        return "attached" if row.clients else "running"
+    return ended(row.how or 0, row.code or 0)
+
+
+def printable(text: str) -> str:
+    """*text* without anything that could steer the reader's terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -1,0 +1,181 @@
+"""Frames and the table of messages of the control protocol (SPEC.md §8).
+
+    frame = length(u32, big-endian) ‖ canonical [type, fields…]
+
+Invariants: `MESSAGES` is the whole protocol. A type that is not in it, a wrong number of fields or a field of
+another kind than its dataclass says is malformed. Integers are unsigned and below 2^63. Types are never
+renumbered.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from cctm.protocol.codec import Value, decode_untrusted, encode
+from cctm.protocol.control import replies, requests
+from cctm.protocol.control.replies import Row
+from cctm.protocol.errors import MalformedError
+
+VERSION: Final = 0
+MAX_FRAME: Final = 1024 * 1024
+MAX_OUTPUT: Final = 64 * 1024
+LENGTH_BYTES: Final = 4
+
+MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
+    1: requests.Hello,
+    2: requests.New,
+    3: requests.List,
+    4: requests.Attach,
+    5: requests.Input,
+    6: requests.Resize,
+    7: requests.Detach,
+    8: requests.Kill,
+    9: requests.Rename,
+    10: requests.Remove,
+    11: requests.Settle,
+    12: requests.AskStatus,
+    13: requests.Stop,
+    14: requests.Restart,
+    15: requests.Prune,
+    16: requests.Answer,
+    17: requests.Floor,
+    18: requests.AskClients,
+    19: requests.DetachClient,
+    20: requests.Share,
+    21: requests.Unshare,
+    22: requests.Kick,
+    23: requests.Join,
+    24: requests.AskShares,
+    64: replies.Welcome,
+    65: replies.Refused,
+    66: replies.Done,
+    67: replies.Created,
+    68: replies.Listing,
+    69: replies.Attached,
+    70: replies.Output,
+    71: replies.Painted,
+    72: replies.History,
+    73: replies.Skipped,
+    74: replies.Resized,
+    75: replies.NameChanged,
+    76: replies.Notice,
+    77: replies.Query,
+    78: replies.Presence,
+    79: replies.FloorHeld,
+    80: replies.Released,
+    81: replies.Ended,
+    82: replies.Status,
+    83: replies.Link,
+    84: replies.Clients,
+    85: replies.Shares,
+}
+TYPES: Final = {message: number for number, message in MESSAGES.items()}
+
+
+def _unsigned(value: Value) -> bool:
+    return type(value) is int and 0 <= value < 1 << 63
+
+
+def _list_of(check: Callable[[Value], bool]) -> Callable[[Value], bool]:
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+def _or_nil(check: Callable[[Value], bool]) -> Callable[[Value], bool]:
+    return lambda value: value is None or check(value)
+
+
+def _is_bytes(value: Value) -> bool:
+    return isinstance(value, bytes)
+
+
+# What each field type of a message accepts. A message with a field of another type fails at import.
+_CHECKS: Final[dict[object, Callable[[Value], bool]]] = {
+    int: _unsigned,
+    bool: lambda value: isinstance(value, bool),
+    bytes: _is_bytes,
+    str: lambda value: isinstance(value, str),
+    int | None: _or_nil(_unsigned),
+    bytes | None: _or_nil(_is_bytes),
+    list[bytes]: _list_of(_is_bytes),
+    list[list[bytes]]: _list_of(_list_of(_is_bytes)),
+    list[Value]: lambda value: isinstance(value, list),
+    list[Row]: lambda value: isinstance(value, list) and all(_fits(Row, row) for row in value),
+}
+_SHAPES: Final = {
+    message: tuple(_CHECKS[kind] for kind in message.__annotations__.values()) for message in (*TYPES, Row)
+}
+
+
+def _fits(message: type[tuple[object, ...]], values: Value) -> bool:
+    shape = _SHAPES[message]
+    return (
+        isinstance(values, list)
+        and len(values) == len(shape)
+        and all(check(value) for check, value in zip(shape, values, strict=True))
+    )
+
+
+def encode_message(message: tuple[object, ...]) -> bytes:
+    """A whole frame."""
+    fields: tuple[Any, ...] = message
+    body = encode([TYPES[type(message)], *fields])
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+
+
+def output_head(size: int) -> bytes:
+    """What stands before the *size* bytes of an Output in its frame, so that they need not be copied into one."""
+    if size < 1 << 8:
+        head = bytes((0x92, TYPES[replies.Output], 0xC4, size))
+    elif size < 1 << 16:
+        head = bytes((0x92, TYPES[replies.Output], 0xC5)) + size.to_bytes(2, "big")
+    else:
+        head = bytes((0x92, TYPES[replies.Output], 0xC6)) + size.to_bytes(4, "big")
+    return (len(head) + size).to_bytes(LENGTH_BYTES, "big") + head
+
+
+def decode_message_untrusted(body: bytes | memoryview) -> tuple[object, ...]:
+    """The message in one frame's body.
+
+    Raises:
+        MalformedError: not a message of the table.
+    """
+    values = decode_untrusted(body, MAX_FRAME)
+    if not isinstance(values, list) or not values or type(values[0]) is not int:
+        raise MalformedError("control message")
+    message = MESSAGES.get(values[0])
+    if message is None or not _fits(message, values[1:]):
+        raise MalformedError("control message")
+    fields: list[Any] = values[1:]  # what they are was just checked
+    if message is replies.Listing:
+        return replies.Listing([Row(*row) for row in fields[0]], fields[1])
+    make: Callable[..., tuple[object, ...]] = message
+    return make(*fields)
+
+
+class FrameReader:
+    """Cuts a byte stream into messages; holds at most one unfinished frame."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def receive_untrusted(self, data: bytes) -> Iterator[tuple[object, ...]]:
+        """The messages that *data* completes, in order.
+
+        Raises:
+            MalformedError: the stream is not of this protocol; nothing after it can be read.
+        """
+        buffer = self._buffer
+        buffer += data
+        at = 0
+        try:
+            while len(buffer) - at >= LENGTH_BYTES:
+                size = int.from_bytes(buffer[at : at + LENGTH_BYTES], "big")
+                if size > MAX_FRAME:
+                    raise MalformedError("control frame size")
+                end = at + LENGTH_BYTES + size
+                if len(buffer) < end:
+                    break
+                body = bytes(memoryview(buffer)[at + LENGTH_BYTES : end])
+                at = end
+                yield decode_message_untrusted(body)
+        finally:
+            del buffer[:at]

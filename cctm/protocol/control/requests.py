@@ -1,0 +1,153 @@
+"""What a client says to the daemon (SPEC.md §8). Fields travel in the order in which they stand here."""
+
+from typing import NamedTuple
+
+
+class Hello(NamedTuple):
+    """First from the client."""
+
+    version: int
+    build: str
+
+
+class New(NamedTuple):
+    """Open a terminal. No argv: the user's shell, as a login shell."""
+
+    argv: list[bytes]
+    cwd: bytes
+    env: list[list[bytes]]
+    umask: int
+    cols: int
+    rows: int
+    name: str
+    record_input: bool
+    private: bool
+
+
+class List(NamedTuple):
+    """Running terminals and those that ended since `since_us` (wall clock)."""
+
+    since_us: int
+
+
+class Attach(NamedTuple):
+    """Begin a session. An empty target: the newest running terminal that nobody is attached to.
+
+    `resume` is the stream offset up to which a client that lost its connection had seen everything.
+    """
+
+    target: str
+    cols: int
+    rows: int
+    term: str
+    mode: int
+    rights: int
+    others: int
+    resume: int | None
+    history_bytes: int
+    ssh_auth_sock: bytes | None
+
+
+class Input(NamedTuple):
+    data: bytes
+
+
+class Resize(NamedTuple):
+    cols: int
+    rows: int
+
+
+class Detach(NamedTuple):
+    pass
+
+
+class Kill(NamedTuple):
+    """Hang up on a terminal, and kill it if it does not end; or send just `signal` if it is not 0."""
+
+    target: str
+    signal: int
+
+
+class Rename(NamedTuple):
+    target: str
+    name: str
+
+
+class Remove(NamedTuple):
+    """Delete the record of a terminal that has ended."""
+
+    target: str
+
+
+class Settle(NamedTuple):
+    """Answer once all that was read so far is stored, so that a reader of the archive finds it."""
+
+
+class AskStatus(NamedTuple):
+    pass
+
+
+class Stop(NamedTuple):
+    scope: int
+
+
+class Restart(NamedTuple):
+    """Replace the daemon by a fresh start; Scope.ALL replaces the keeper in place first."""
+
+    scope: int
+
+
+class Prune(NamedTuple):
+    """Delete records of ended terminals: those older than `older_us`, then the oldest until `keep_bytes` are left."""
+
+    older_us: int | None
+    keep_bytes: int | None
+    only_say: bool
+
+
+class Answer(NamedTuple):
+    """The client's terminal answered a Query."""
+
+    query: int
+    data: bytes
+
+
+class Floor(NamedTuple):
+    action: int
+    who: bytes
+
+
+class AskClients(NamedTuple):
+    target: str
+
+
+class DetachClient(NamedTuple):
+    target: str
+    client: int
+
+
+class Share(NamedTuple):
+    target: str
+    role: int
+    history: bool
+    floor: bool
+    expires_us: int | None
+
+
+class Unshare(NamedTuple):
+    target: str
+    link: bytes
+
+
+class Kick(NamedTuple):
+    target: str
+    who: bytes
+
+
+class Join(NamedTuple):
+    link: str
+    rights: int
+
+
+class AskShares(NamedTuple):
+    target: str

@@ -1,0 +1,141 @@
+r"""Text: what a stream printed, as lines without escape sequences.
+
+    bytes ─► UTF-8 ─► C0, ESC … ─► a line under the cursor ─► finished lines
+
+A line discipline, not a screen: carriage return, backspace, tab, erase in line and cursor left/right act
+within the line; sequences that leave the line end it where they move down, and are dropped otherwise; what is
+shown on the alternate screen (editors, pagers) is left out, as it leaves nothing behind on a terminal either.
+
+Invariants: any bytes are taken; a line is at most MAX_LINE characters long (then it is broken); memory is
+bounded by that.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import Final
+
+MAX_LINE: Final = 1024 * 1024
+MAX_SEQUENCE: Final = 4096
+TAB: Final = 8
+
+_TOKEN: Final = re.compile(
+    r"(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
+    r"|\x1b\[(?P<parameters>[0-?]*)[ -/]*(?P<final>[@-~])"
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|\x1b[ -/]+[0-~]"
+    r"|\x1b[0-OQ-WYZ\\`-~]"
+    r"|(?P<control>[\x00-\x1a\x1c-\x1f\x7f-\x9f])"
+)
+_UNFINISHED: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
+_ALTERNATE: Final = frozenset({"47", "1047", "1049"})
+
+
+class TextLines:
+    """Turns the output of one terminal into lines."""
+
+    def __init__(self) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._rest = ""
+        self._line: list[str] = []
+        self._column = 0
+        self._alternate = False
+
+    def feed(self, data: bytes) -> Iterator[str]:
+        """The lines that *data* finishes, without their ends."""
+        text = self._rest + self._decode(data)
+        self._rest = ""
+        at = 0
+        while at < len(text):
+            match = _TOKEN.match(text, at)
+            if match is None:
+                if _UNFINISHED.match(text, at) and len(text) - at < MAX_SEQUENCE:
+                    self._rest = text[at:]
+                    return
+                at += 1  # an escape that begins nothing
+                continue
+            at = match.end()
+            yield from self._take(match)
+
+    def finish(self) -> Iterator[str]:
+        """The last line, if it has no end."""
+        if self._line:
+            yield self._flush()
+
+    def _take(self, match: re.Match[str]) -> Iterator[str]:
+        if match["final"] is not None:
+            yield from self._sequence(match["parameters"], match["final"])
+        elif self._alternate:
+            return
+        elif match["text"] is not None:
+            self._write(match["text"])
+            if len(self._line) > MAX_LINE:
+                yield self._flush()
+        elif match["control"] is not None:
+            yield from self._control(match["control"])
+
+    def _control(self, control: str) -> Iterator[str]:
+        match control:
+            case "\n" | "\v" | "\f" | "\x84" | "\x85":
+                yield self._flush()
+            case "\r":
+                self._column = 0
+            case "\b":
+                self._column = max(0, self._column - 1)
+            case "\t":
+                self._column = (self._column // TAB + 1) * TAB
+            case _:
+                return
+
+    def _sequence(self, parameters: str, final: str) -> Iterator[str]:
+        if final in "hl" and parameters.startswith("?"):
+            if _ALTERNATE & set(parameters[1:].split(";")):
+                self._alternate = final == "h"
+            return
+        if self._alternate:
+            return
+        count = _number(parameters)
+        match final:
+            case "K":
+                self._erase(parameters)
+            case "C" | "a":
+                self._column = min(self._column + max(1, count), MAX_LINE)
+            case "D":
+                self._column = max(0, self._column - max(1, count))
+            case "G" | "`":
+                self._column = min(max(1, count), MAX_LINE) - 1
+            case "P":
+                del self._line[self._column : self._column + max(1, count)]
+            case "B" | "E" | "H" | "f" | "d" | "J" if self._line:
+                yield self._flush()
+            case _:
+                return
+
+    def _write(self, text: str) -> None:
+        line, column = self._line, self._column
+        if column > len(line):
+            line.extend(" " * (column - len(line)))
+        line[column : column + len(text)] = text
+        self._column = column + len(text)
+
+    def _erase(self, parameters: str) -> None:
+        match parameters:
+            case "" | "0":
+                del self._line[self._column :]
+            case "1":
+                end = min(self._column + 1, len(self._line))
+                self._line[:end] = " " * end
+            case "2":
+                self._line.clear()
+            case _:
+                return
+
+    def _flush(self) -> str:
+        line = "".join(self._line).rstrip(" ")
+        self._line.clear()
+        self._column = 0
+        return line
+
+
+def _number(parameters: str) -> int:
+    return int(parameters) if parameters.isdecimal() and len(parameters) < 7 else 0

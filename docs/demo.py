@@ -1,0 +1,145 @@
+"""A tour without a keyboard (`make demo`): a terminal is opened, used, left, survives its daemon, and is checked.
+
+It works in a home of its own, drives the real command in a real terminal, prints what it did and what it saw, and stops
+with exit status 1 at the first thing that is not as it should be.
+"""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CCTM = [sys.executable, "-P", "-m", "cctm.cli"]
+PATIENCE_S = 30.0
+
+
+def say(text: str) -> None:
+    """One step of the tour."""
+    sys.stdout.write(f"\n\x1b[1m{text}\x1b[0m\n" if sys.stdout.isatty() else f"\n## {text}\n")
+    sys.stdout.flush()
+
+
+def show(text: str) -> None:
+    """What was seen."""
+    sys.stdout.writelines(f"   | {line}\n" for line in text.replace("\r", "").splitlines())
+    sys.stdout.flush()
+
+
+class Tour:
+    """The demo's home and the terminal in front of it."""
+
+    def __init__(self, home: str) -> None:
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(("CCTM_", "TMUX"))}
+        self.env |= {"CCTM_HOME": home, "TERM": "xterm-256color", "PS1": "$ "}
+
+    def cctm(self, *arguments: str, fail: bool = True) -> str:
+        """Run a command and show what it printed."""
+        sys.stdout.write(f"   $ cctm {' '.join(arguments)}\n")
+        done = subprocess.run([*CCTM, *arguments], env=self.env, capture_output=True, text=True, check=False)
+        show(done.stdout + done.stderr)
+        if fail and done.returncode:
+            sys.exit(f"cctm {arguments[0]} failed with status {done.returncode}")
+        return done.stdout
+
+    def status(self) -> dict[str, int]:
+        """The daemon's status."""
+        done = subprocess.run([*CCTM, "daemon", "status", "--json"], env=self.env, capture_output=True, check=False)
+        found: dict[str, int] = json.loads(done.stdout)
+        return found
+
+    def attached(self, arguments: list[str], *steps: tuple[bytes, bytes]) -> None:
+        """Run a command in a terminal; type each first part and wait for the second on the screen."""
+        sys.stdout.write(f"   $ cctm {' '.join(arguments)}\n")
+        sys.stdout.flush()
+        pid, master = pty.fork()
+        if pid == 0:
+            os.execve(CCTM[0], [*CCTM, *arguments], self.env)  # noqa: S606  this is the user's hand
+        seen = b""
+        for typed, wanted in steps:
+            os.write(master, typed)
+            start = len(seen)
+            end = time.monotonic() + PATIENCE_S
+            while wanted not in seen[start:]:
+                if time.monotonic() > end or not select.select([master], [], [], PATIENCE_S)[0]:
+                    sys.exit(f"{wanted!r} did not appear; there was {seen!r}")
+                try:
+                    seen += os.read(master, 65536)
+                except OSError:
+                    sys.exit(f"the terminal ended; there was {seen!r}")
+        show(seen.replace(b"\x1b[?2004h", b"").replace(b"\x1b[?2004l", b"").decode(errors="replace"))
+        os.close(master)
+        os.waitpid(pid, 0)
+
+
+def main() -> None:
+    """The tour."""
+    with tempfile.TemporaryDirectory(prefix="cctm-demo-") as home:
+        tour = Tour(home)
+        try:
+            _walk(tour)
+        finally:
+            subprocess.run([*CCTM, "daemon", "stop", "--all"], env=tour.env, capture_output=True, check=False)
+
+
+def _walk(tour: Tour) -> None:
+    say("Open a terminal, use the shell in it, and leave it with Ctrl+B d.")
+    tour.attached(
+        ["new", "-n", "work", "--", "bash", "--norc"],
+        (b"", b"$ "),
+        (b"x=$((6*7)); echo the answer is $x\r", b"the answer is 42"),
+        (b"\x02d", b"[detached from work]"),
+    )
+    tour.cctm("ls")
+    row = json.loads(subprocess.run([*CCTM, "ls", "--json"], env=tour.env, capture_output=True, check=True).stdout)[0]
+    shell = row["pid"]
+
+    say("Kill the daemon without warning (kill -9). The shell belongs to the keeper, and lives on.")
+    daemon = tour.status()["daemon_pid"]
+    os.kill(daemon, signal.SIGKILL)
+    os.kill(shell, 0)
+    sys.stdout.write(f"   daemon {daemon} killed; shell {shell} is alive\n")
+
+    say("Attach again: the same shell, with its variables.")
+    tour.attached(
+        ["attach", "work"],
+        (b"", b"the answer is 42"),
+        (b"echo it still is $x\r", b"it still is 42"),
+        (b"\x02d", b"[detached from work]"),
+    )
+    sys.stdout.write(f"   a new daemon, {tour.status()['daemon_pid']}, serves it\n")
+
+    say("Everything it printed was recorded, encrypted, by both daemons. Export it, and verify the record.")
+    printed = tour.cctm("export", "work", "-f", "txt")
+    if "the answer is 42" not in printed or "it still is 42" not in printed:
+        sys.exit("the record is not whole")
+    tour.cctm("log", "verify", "work")
+    for path in Path(tour.env["CCTM_HOME"]).rglob("*"):
+        if path.is_file() and b"answer" in path.read_bytes():
+            sys.exit(f"{path} can be read without a key")
+    sys.stdout.write("   no file under the home contains a word of it in clear\n")
+
+    say("Change one byte of the record: the place is named.")
+    segment = min(Path(tour.env["CCTM_HOME"], "archive").rglob("*.seg"))
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(data)
+    if not tour.cctm("log", "verify", "work", fail=False).strip():
+        sys.exit("nothing was found")
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(data)
+    tour.cctm("log", "verify", "work")
+
+    say("End it.")
+    tour.cctm("kill", "work")
+    tour.cctm("ls")
+    sys.stdout.write("\nThat was the tour. `make run` opens a terminal for you.\n")
+
+
+if __name__ == "__main__":
+    main()

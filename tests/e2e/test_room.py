@@ -1,0 +1,99 @@
+"""Full disks and quotas: programs wait rather than lose, and go on by themselves."""
+
+import contextlib
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from machine import Machine, alive, until
+
+PRINT = (
+    "import os, sys, tty; tty.setraw(1); data = open(sys.argv[1], 'rb').read(); at = 0\n"
+    "while at < len(data): at += os.write(1, data[at:])"
+)
+NOISE = random.Random(3).randbytes(12_000_000)
+
+
+@contextlib.contextmanager
+def small_disk(place: Path, size: str) -> Iterator[Path]:
+    """A file system of its own."""
+    place.mkdir()
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "cctm-test", str(place)], check=True
+    )
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_on_a_full_disk_programs_wait_and_nothing_is_lost(tmp_path: Path) -> None:
+    noise = tmp_path / "noise"
+    noise.write_bytes(NOISE)
+    with small_disk(tmp_path / "disk", "4m") as disk, Machine(disk, env={"CCTM_MIN_FREE": "0"}) as machine:
+        machine.run("new", "-d", "-n", "typing", "--", "cat")
+        machine.run("new", "-d", "-n", "noise", "--", sys.executable, "-c", PRINT, str(noise))
+        program = machine.terminals()["noise"]["pid"]
+        until(lambda: (machine.status() or {}).get("stalled"), "recording waits")
+        assert b"No space left" in (
+            machine.run("daemon", "status")
+            .stdout.title()
+            .replace(b"Space", b"space")
+            .replace(b"Left", b"left")
+        )
+        assert alive(program)
+        refused = machine.run("new", "-d", "--", "cat", check=False)
+        assert b"Free some space" in refused.stderr
+        with machine.open("attach", "typing") as screen:
+            screen.type(b"hello\r")
+            screen.expect(b"hello\r\nhello\r\n")
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        until(lambda: machine.terminals()["noise"]["state"] == "ended", "the program ends")
+        assert not (machine.status() or {}).get("stalled")
+        assert machine.export("noise") == NOISE
+        machine.run("log", "verify")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_daemon_killed_on_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    noise = tmp_path / "noise"
+    noise.write_bytes(NOISE)
+    with small_disk(tmp_path / "disk", "4m") as disk, Machine(disk, env={"CCTM_MIN_FREE": "0"}) as machine:
+        machine.run("new", "-d", "-n", "noise", "--", sys.executable, "-c", PRINT, str(noise))
+        until(lambda: (machine.status() or {}).get("stalled"), "recording waits")
+        os.kill(machine.daemon_pid, 9)
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        machine.run("daemon", "start")
+        until(lambda: machine.terminals()["noise"]["state"] == "ended", "the program ends")
+        assert machine.export("noise") == NOISE
+
+
+def test_a_terminal_over_its_quota_waits_and_no_other_does(tmp_path: Path) -> None:
+    noise = tmp_path / "noise"
+    noise.write_bytes(NOISE)
+    with Machine(tmp_path, env={"CCTM_QUOTA": "1000000"}) as machine:
+        machine.run("new", "-d", "-n", "noise", "--", sys.executable, "-c", PRINT, str(noise))
+        until(lambda: machine.terminals()["noise"]["stalled"] == "quota reached", "the quota is reached")
+        program = machine.terminals()["noise"]["pid"]
+        with machine.open("new", "-n", "other", "--", "cat") as screen:
+            screen.type(b"hello\r")
+            screen.expect(b"hello\r\nhello\r\n")
+        assert alive(program)
+        machine.run("kill", "noise")
+        until(lambda: machine.terminals()["noise"]["state"] == "ended")
+        printed = machine.export("noise")
+        assert NOISE.startswith(printed)
+        assert len(printed) > 1_000_000
+
+
+def test_with_too_little_free_space_nothing_new_is_opened(tmp_path: Path) -> None:
+    with Machine(tmp_path, env={"CCTM_MIN_FREE": str(1 << 60)}) as machine:
+        done = machine.run("new", "-d", "--", "cat", check=False)
+        assert done.returncode == 1
+        assert b"disk full" in done.stderr
+        assert b"cctm prune" in done.stderr

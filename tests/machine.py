@@ -1,0 +1,205 @@
+"""A machine for end-to-end tests: a home of its own, the real command, real terminals in front of it.
+
+    with Machine(tmp_path) as machine:
+        machine.run("new", "-d", "-n", "work", "--", "cat")
+        with machine.open("attach", "work") as screen:
+            screen.type(b"hello\r")
+            screen.expect(b"hello")
+
+Nothing here sleeps for a time and hopes: `expect` and `until` wait for a fact, and fail when it does not come.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+DEADLINE_S = 60.0
+CCTM = (sys.executable, "-P", "-m", "cctm.cli")
+
+
+def until(fact: Callable[[], object], what: str = "", deadline_s: float = DEADLINE_S) -> object:
+    """Wait until *fact* returns something true, and return that."""
+    end = time.monotonic() + deadline_s
+    while True:
+        found = fact()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"did not come true: {what or fact}")
+        select.select([], [], [], 0.01)
+
+
+class Screen:
+    """A terminal with a program in it, as a terminal emulator has it: bytes go in and come out."""
+
+    def __init__(
+        self, argv: list[str], env: dict[str, str], cwd: str, cols: int = 80, rows: int = 24
+    ) -> None:
+        self.received = b""
+        self._seen = 0
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            try:
+                os.chdir(cwd)
+                os.execve(argv[0], argv, env)
+            finally:
+                os._exit(127)
+        self.resize(cols, rows)
+        self.status: int | None = None
+
+    def resize(self, cols: int, rows: int) -> None:
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+    def type(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self.master, data) :]
+
+    def read(self, timeout_s: float) -> bool:
+        """Take what comes within *timeout_s*; False if the program closed its terminal."""
+        ready, _, _ = select.select([self.master], [], [], timeout_s)
+        if not ready:
+            return True
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:
+            data = b""
+        self.received += data
+        return bool(data)
+
+    def expect(self, wanted: bytes, deadline_s: float = DEADLINE_S) -> bytes:
+        """Wait for *wanted* behind what was expected before; what came up to its end."""
+        end = time.monotonic() + deadline_s
+        while True:
+            at = self.received.find(wanted, self._seen)
+            if at >= 0:
+                part = self.received[self._seen : at + len(wanted)]
+                self._seen = at + len(wanted)
+                return part
+            if time.monotonic() > end or not self.read(0.2):
+                raise AssertionError(f"{wanted!r} did not come; there was {self.received[self._seen :]!r}")
+
+    def wait(self, deadline_s: float = DEADLINE_S) -> int:
+        """Read on until the program has ended; its exit status."""
+        end = time.monotonic() + deadline_s
+        while self.read(0.05) and time.monotonic() < end:
+            continue
+        while self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > end:
+                raise AssertionError("the program did not end")
+            else:
+                select.select([], [], [], 0.01)
+        return self.status
+
+    def close(self) -> None:
+        if self.status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self.status = -signal.SIGKILL
+        os.close(self.master)
+
+
+class Machine:
+    """One home, and whatever runs in it."""
+
+    def __init__(self, place: Path, env: dict[str, str] | None = None) -> None:
+        self.home = place / "home"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CCTM_", "TMUX"))}
+        self.env = (
+            kept | {"CCTM_HOME": str(self.home), "SHELL": "/bin/bash", "TERM": "xterm-256color"} | (env or {})
+        )
+        self.cwd = place
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        found = self.status() or {}
+        self.run("daemon", "stop", "--all", check=False)
+        for name in ("daemon_pid", "keeper_pid"):
+            pid = found.get(name)
+            if pid and is_ours(pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def run(
+        self, *arguments: str, check: bool = True, timeout_s: float = DEADLINE_S, **more: object
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Run the command without a terminal."""
+        done = subprocess.run(
+            [*CCTM, *arguments],
+            env=self.env,
+            cwd=more.pop("cwd", self.cwd),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+            **more,
+        )
+        if check:
+            assert done.returncode == 0, (arguments, done.returncode, done.stdout, done.stderr)
+        return done
+
+    @contextlib.contextmanager
+    def open(self, *arguments: str, cols: int = 80, rows: int = 24) -> Iterator[Screen]:
+        """Run the command in a terminal."""
+        screen = Screen([*CCTM, *arguments], self.env, str(self.cwd), cols, rows)
+        try:
+            yield screen
+        finally:
+            screen.close()
+
+    def status(self) -> dict | None:
+        done = self.run("daemon", "status", "--json", check=False)
+        found = json.loads(done.stdout) if done.stdout else {}
+        return found if found.get("running") else None
+
+    @property
+    def daemon_pid(self) -> int:
+        return (self.status() or {})["daemon_pid"]
+
+    @property
+    def keeper_pid(self) -> int:
+        return (self.status() or {})["keeper_pid"]
+
+    def terminals(self, *options: str) -> dict[str, dict]:
+        """The terminals by name."""
+        rows = json.loads(self.run("ls", "--json", *options).stdout)
+        return {row["name"]: row for row in rows}
+
+    def export(self, name: str) -> bytes:
+        """All that the terminal printed."""
+        return self.run("export", name, "-f", "raw").stdout
+
+    def files(self) -> list[Path]:
+        return [path for path in self.home.rglob("*") if path.is_file() and not path.is_symlink()]
+
+
+def is_ours(pid: int) -> bool:
+    """Whether *pid* is a daemon or keeper of cctm."""
+    try:
+        return b"cctm." in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def alive(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
