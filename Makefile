@@ -1,7 +1,7 @@
 # `make run` and `make test` set everything up by themselves; the others build on the same set-up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint types bench fuzz check setup lock clean
+.PHONY: help run demo test lint types bench fuzz check setup lock clean layers torture
 
 PYTHON ?= python3
 VENV := .venv
@@ -53,6 +53,10 @@ bench: $(READY)  ## side by side with tmux, screen, dtach, script, asciinema
 
 fuzz: $(READY)  ## FUZZ_INPUTS inputs at each decoder
 	@$(BIN)/python -m tests.fuzz $(FUZZ_INPUTS)
+
+torture: $(READY)  ## the survival test at full length: 200 MB, 100 kills, 20 restarts, an upgrade
+	@CCTM_TEST_KILLS=100 CCTM_TEST_RESTARTS=20 CCTM_TEST_STREAM_BYTES=200000000 CCTM_TEST_RATE=1500000 \
+	  $(BIN)/python -m pytest -v tests/e2e/test_survival.py
 
 check: lint types layers test  ## everything that must hold before a commit lands
 

@@ -204,6 +204,8 @@ class Archive:
     ) -> tuple[StreamId | None, list[Output]]:
         """The last stream in *log*, and its outputs that hold its last *n_bytes* there."""
         span = _TAIL_BYTES
+        if not opener.secrets:
+            self._learn_grants(log, opener, writer)
         while True:
             start = self._before_end(log, span)
             stream, outputs, locked = self._outputs_from(log, start, n_bytes, opener, writer)

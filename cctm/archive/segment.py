@@ -31,6 +31,7 @@ FRAME: Final = struct.Struct(">II")
 # Of a payload: the largest body (SPEC.md §11) and what stands around it.
 PAYLOAD_LIMIT_BYTES: Final = MAX_WIRE_BYTES
 _CHUNK_BYTES: Final = 1 << 20
+_FIRST_CHUNK_BYTES: Final = 16 << 10  # who wants the first record only reads no megabyte
 
 # Where a payload may begin, so that the next record is found without a checksum at every byte.
 _HEAD: Final = re.compile(
@@ -116,18 +117,19 @@ def scan(fd: int, start: int = 0) -> Iterator[Item]:
         position = min(len(MAGIC), len(magic))
         if magic != MAGIC:
             yield Damage(0, position)
-    window, base = b"", position
+    window, base, chunk = b"", position, _FIRST_CHUNK_BYTES
     while True:
         at = position - base
         if at + FRAME.size > len(window):
-            window, base, at = _pread(fd, _CHUNK_BYTES, position), position, 0
+            window, base, at = _pread(fd, chunk, position), position, 0
+            chunk = min(8 * chunk, _CHUNK_BYTES)
             if not window:
                 return
         if at + FRAME.size <= len(window):
             length, crc = FRAME.unpack_from(window, at)
             end = at + FRAME.size + length
             if end > len(window) and 0 < length <= PAYLOAD_LIMIT_BYTES:
-                wanted = max(_CHUNK_BYTES, FRAME.size + length)
+                wanted = max(chunk, FRAME.size + length)
                 window, base, at, end = _pread(fd, wanted, position), position, 0, FRAME.size + length
             if length > 0 and end <= len(window):
                 payload = window[at + FRAME.size : end]

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from cctm.protocol.entry import OpenBody
 from cctm.protocol.events import LogHead
 from cctm.protocol.keys import ZERO, ChannelId, Digest, LogId, channel_id
 
@@ -58,7 +59,7 @@ class _Log:
     ref: LogRef
     size: int = 0
     head: Digest = ZERO
-    predecessor: LogHead | None = None
+    opening: OpenBody | None = None
     is_hosts: bool = False
     hashes: dict[int, Digest] = field(default_factory=dict)
 
@@ -168,8 +169,7 @@ class _Verification:
             if size in claimed:
                 log.hashes[size] = step.hash
             self._open(step, walk)
-        if walk.opening is not None:
-            log.predecessor = walk.opening.predecessor
+        log.opening = walk.opening or log.opening
         return torn
 
     def _open(self, step: Verified, walk: Walk) -> None:
@@ -206,8 +206,10 @@ class _Verification:
             for other in self.logs.values()
             if other.is_hosts and other.size and other.ref.generation < log.ref.generation
         ]
-        claim = log.predecessor
-        if not log.is_hosts or not log.size or (claim is None and not earlier):
+        if not log.is_hosts or log.opening is None:
+            return
+        claim = log.opening.predecessor
+        if claim is None and not earlier:
             return
         newest = max((other.ref.generation for other in earlier), default=0)
         file = _file(log.ref)
@@ -236,7 +238,8 @@ class _Verification:
     def _went_on_from(self, log: _Log) -> bool:
         """Whether a later generation names *log* as it is found."""
         found = LogHead(log.ref.log, log.size, log.head)
-        return any(other.predecessor == found for other in self.logs.values())
+        openings = (other.opening for other in self.logs.values())
+        return any(opening is not None and opening.predecessor == found for opening in openings)
 
     def _judge_generations(self) -> None:
         seen: dict[int, _Log] = {}

@@ -101,7 +101,7 @@ class Walk:
         self.writer = writer
         self.size = start.size if start is not None else 0
         self.head = (start.head if start is not None else None) or ZERO
-        self.segment = start.segment if start is not None else log.segments[0]
+        self.segment = start.segment if start is not None else 1
         self.position = start.position if start is not None else 0  # after the last record
         self.torn: Spot | None = None  # what an interrupted append left at the end
         self._archive = archive

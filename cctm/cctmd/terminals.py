@@ -92,6 +92,7 @@ class Terminals:
         self._tick = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         self._durables: deque[tuple[ChannelId, Durable]] = deque()
+        self._woken = False
         self._reserved: set[str] = set()
         self._concluded = trio.Event()
         self._checkpointed: dict[ChannelId, int] = {}
@@ -172,9 +173,12 @@ class Terminals:
     def _durable(self, channel: ChannelId, durable: Durable) -> None:
         """An entry of *channel* survives a power failure. Called on the storage thread."""
         self._durables.append((channel, durable))
-        self._token.run_sync_soon(self._acknowledge, idempotent=True)
+        if not self._woken:  # one wake-up for all that one sync stored
+            self._woken = True
+            self._token.run_sync_soon(self._acknowledge)
 
     def _acknowledge(self) -> None:
+        self._woken = False  # before looking: what is added from now on wakes again
         newest: dict[Terminal, Durable] = {}
         while self._durables:
             channel, durable = self._durables.popleft()

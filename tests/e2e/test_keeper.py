@@ -314,7 +314,9 @@ def test_one_terminal_echoes_while_another_floods(daemon):
 
 def test_a_background_job_that_keeps_the_terminal_does_not_keep_it_from_ending(daemon):
     id_, _ = daemon.spawn(
-        "bash", "-c", "trap '' HUP; (while sleep 0.01; do echo job; done) & echo leader; exit 4"
+        "bash",
+        "-c",
+        "trap '' HUP; (for i in $(seq 300); do sleep 0.01; echo job; done) & echo leader; exit 4",
     )
     ended = daemon.until_ended(id_)
     assert (ended.how, ended.code) == (How.EXITED, 4)

@@ -71,20 +71,10 @@ def test_signals_reach_programs_as_if_there_were_no_recorder(machine: Machine) -
 
 
 def test_a_background_job_that_keeps_the_terminal_open_does_not_keep_it_running(machine: Machine) -> None:
-    machine.run(
-        "new",
-        "-d",
-        "-n",
-        "work",
-        "--",
-        "sh",
-        "-c",
-        "trap '' HUP; (while :; do echo on; sleep 0.1; done) & echo $!",
-    )
-    until(lambda: machine.terminals()["work"]["state"] == "ended", "the shell's end is the terminal's")
-    job = int(machine.export("work").split(b"\r\n")[0].replace(b"on", b"") or 0)
-    if job and alive(job):
-        os.kill(job, signal.SIGKILL)
+    job = "trap '' HUP; (for i in $(seq 300); do echo on; sleep 0.1; done) & exit 4"
+    machine.run("new", "-d", "-n", "work", "--", "sh", "-c", job)
+    until(lambda: machine.terminals()["work"]["state"] == "ended", "the shell's end is the terminal's", 20)
+    assert machine.terminals()["work"]["exit_status"] == 4
 
 
 def test_kill_ends_a_program_that_ignores_the_hangup(machine: Machine) -> None:

@@ -1,6 +1,8 @@
 """Terminals outlive their clients, their daemon and their keeper."""
 
 import os
+import random
+import select
 import signal
 import sys
 from pathlib import Path
@@ -8,15 +10,21 @@ from pathlib import Path
 import pytest
 from machine import Machine, alive, until
 
+# `make torture` asks for more.
+KILLS = int(os.environ.get("CCTM_TEST_KILLS", "5"))
+RESTARTS = int(os.environ.get("CCTM_TEST_RESTARTS", "2"))
+STREAM_BYTES = int(os.environ.get("CCTM_TEST_STREAM_BYTES", "1000000"))
+RATE = int(os.environ.get("CCTM_TEST_RATE", "3000000"))
+
 # Prints numbered lines at a known rate until told that it is enough, then how many there were.
 STREAM = """
 import os, sys, termios, time
-enough, per_second = sys.argv[1], int(sys.argv[2])
+enough, per_second, at_least = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 attributes = termios.tcgetattr(1)
 attributes[1] &= ~termios.OPOST
 termios.tcsetattr(1, termios.TCSANOW, attributes)
 start, written, count, rest = time.monotonic(), 0, 0, b""
-while rest or not os.path.exists(enough):
+while rest or written < at_least or not os.path.exists(enough):
     if written > (time.monotonic() - start) * per_second:
         time.sleep(0.002)
         continue
@@ -45,23 +53,27 @@ def test_a_flood_survives_kills_restarts_and_an_upgrade_byte_for_byte(
     machine: Machine, stream: str, tmp_path: Path
 ) -> None:
     enough = tmp_path / "enough"
-    machine.run("new", "-d", "-n", "flood", "--", sys.executable, stream, str(enough), "3000000")
+    rate, size = str(RATE), str(STREAM_BYTES)
+    machine.run("new", "-d", "-n", "flood", "--", sys.executable, stream, str(enough), rate, size)
     program = machine.terminals()["flood"]["pid"]
     keeper = machine.keeper_pid
-    for _ in range(5):
-        os.kill(machine.daemon_pid, signal.SIGKILL)
+    moments = random.Random(KILLS)
+    for _ in range(KILLS):
+        daemon = machine.daemon_pid
+        select.select([], [], [], moments.uniform(0, 0.3))  # any moment will do
+        os.kill(daemon, signal.SIGKILL)
         machine.run("daemon", "start")
         assert alive(program)
-    for _ in range(2):
+    for _ in range(RESTARTS):
         machine.run("daemon", "restart")
     machine.run("daemon", "restart", "--keeper")
     assert machine.keeper_pid == keeper
     assert alive(program)
     enough.touch()
-    until(lambda: machine.terminals()["flood"]["state"] == "ended", "the flood ends")
+    until(lambda: machine.terminals()["flood"]["state"] == "ended", "the flood ends", 600)
     assert machine.terminals()["flood"]["exit_status"] == 0
     lines = int(Path(f"{enough}.count").read_text())
-    assert lines > 0
+    assert lines * 100 >= STREAM_BYTES
     assert machine.export("flood") == expected(lines)
     machine.run("log", "verify", "flood")
 

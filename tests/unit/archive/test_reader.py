@@ -1,0 +1,309 @@
+"""cctm.archive.reader: reading without the daemon."""
+
+import os
+
+import pytest
+from archive_fixtures import (
+    DEVICE,
+    Recording,
+    change_file,
+    drawn,
+    make_home,
+    read_file,
+    record_spans,
+    small_recording,
+    write_file,
+)
+
+from cctm.archive import reader
+from cctm.archive.catalogue import About, Catalogue, State
+from cctm.archive.device import encode_device_file
+from cctm.archive.files import list_channels, list_files
+from cctm.archive.finding import Fault, Finding
+from cctm.archive.fold import NO_STREAM, Hole
+from cctm.archive.reader import AmbiguousTerminalError, Archive, NoSuchTerminalError, Terminal, resolve
+from cctm.home import HomeError
+from cctm.protocol.entry import EntryKind
+from cctm.protocol.events import Opened
+from cctm.protocol.keys import ChannelId
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = make_home(tmp_path / "home")
+    write_file(home.device_key, encode_device_file(DEVICE.seed))
+    return home
+
+
+@pytest.fixture
+def archive(home):
+    return Archive(home)
+
+
+def text_of(archive, channel):
+    return b"".join(piece for piece in archive.fold_output(channel) if isinstance(piece, bytes))
+
+
+def two_generations():
+    """Output in two logs; the second repeats a part."""
+    recording = small_recording(0)
+    recording.output(b"first ")
+    recording.output(b"second ")
+    recording.begin(offset=6)
+    recording.output(b"second third")
+    return recording
+
+
+def test_without_a_device_key_there_is_no_archive(tmp_path):
+    with pytest.raises(HomeError, match="no device key"):
+        Archive(make_home(tmp_path / "other"))
+
+
+def test_entries_come_opened_in_the_order_of_generation_and_seq(archive, home):
+    recording = two_generations()
+    recording.write(home, segment_bytes=500)
+    entries = list(archive.entries(recording.channel))
+    assert [(entry.spot.ref.generation, entry.seq) for entry in entries] == [
+        *((1, seq) for seq in range(6)),
+        *((2, seq) for seq in range(4)),
+    ]
+    assert {entry.writer for entry in entries} == {recording.writer_key.public}
+    assert [entry.kind for entry in entries[:3]] == [EntryKind.OPEN, EntryKind.GRANT, EntryKind.KEYFRAME]
+    assert isinstance(entries[3].events[0], Opened)
+
+
+def test_logs_of_one_generation_are_ordered_by_their_id(archive, home):
+    recording = small_recording()
+    for clone in range(4):
+        recording.begin(2, clone=clone, offset=0)
+    recording.write(home)
+    logs = [log.ref for log in archive.logs(recording.channel)]
+    assert logs[1:] == sorted(logs[1:], key=lambda ref: ref.log)
+
+
+def test_the_output_comes_out_once_over_all_logs(archive, home):
+    recording = two_generations()
+    recording.write(home)
+    assert list(archive.fold_output(recording.channel)) == [b"first ", b"second ", b"third"]
+
+
+def test_what_a_crash_damaged_is_filled_from_what_the_next_log_repeats(archive, home):
+    recording = small_recording(0)
+    for piece in (b"aaaa", b"bbbb", b"cccc"):
+        recording.output(piece)
+    recording.begin(offset=4)
+    recording.output(b"bbbbccccdddd")
+    first, _ = recording.write(home)
+    start, _ = record_spans(read_file(first))[5]
+    change_file(first, lambda data: data.__setitem__(start + 50, data[start + 50] ^ 1))
+    pieces = list(archive.fold_output(recording.channel))
+    assert b"".join(pieces) == b"aaaabbbbccccdddd"
+
+
+def test_damage_is_handed_out_between_the_entries_and_the_rest_is_read(archive, home):
+    recording = small_recording()
+    (path,) = recording.write(home)
+    start, _ = record_spans(read_file(path))[5]
+    change_file(path, lambda data: data.__setitem__(start + 50, data[start + 50] ^ 1))
+    entries = list(archive.entries(recording.channel))
+    assert [entry.fault for entry in entries if isinstance(entry, Finding)] == [Fault.DAMAGED, Fault.MISSING]
+    pieces = list(archive.fold_output(recording.channel))
+    assert pieces[1] == Hole(recording.stream, 8, 8, declared=False)
+    assert text_of(archive, recording.channel) == b"line 0\r\nline 2\r\nline 3\r\n"
+
+
+def test_reading_needs_no_catalogue_and_makes_none(archive, home):
+    recording = two_generations()
+    recording.write(home)
+    assert text_of(archive, recording.channel) == b"first second third"
+    archive.terminals()
+    assert not os.path.exists(home.catalogue)
+
+
+# -- terminals and names
+
+
+def put_about(home, channel, about):
+    catalogue = Catalogue.open(home.catalogue, DEVICE.wrap_key)
+    catalogue.put_about(channel, about)
+    catalogue.close()
+
+
+def test_terminals_are_those_of_the_catalogue(archive, home):
+    recording = small_recording()
+    (path,) = recording.write(home)
+    about = About("in the catalogue", (b"x",), b"/", 7)
+    put_about(home, recording.channel, about)
+    assert archive.terminals() == [Terminal(recording.channel, about, os.path.getsize(path))]
+
+
+def test_without_a_usable_catalogue_terminals_are_those_of_the_segments(archive, home):
+    one, two = small_recording(number=1), small_recording(number=2)
+    two.closed(3)
+    for recording in (one, two):
+        recording.write(home)
+    for _ in range(2):
+        found = {terminal.channel: terminal.about for terminal in archive.terminals()}
+        assert {channel: about.state for channel, about in found.items()} == {
+            one.channel: State.RUNNING,
+            two.channel: State.ENDED,
+        }
+        assert {about.name for about in found.values()} == {"work"}
+        write_file(home.catalogue, b"damaged" * 1_000)
+
+
+def test_an_archive_that_was_never_written_to_is_empty(archive, home):
+    os.rmdir(home.archive)
+    assert archive.terminals() == []
+    assert list(archive.entries(ChannelId(drawn("none")))) == []
+    assert archive.tail(ChannelId(drawn("none")), 10).data == b""
+
+
+def test_files_that_are_none_of_ours_are_no_channels(home):
+    for name in ("x", "ab" * 31, "AB" * 32, "ab" * 32 + ".removed"):
+        os.mkdir(os.path.join(home.archive, name))
+    assert list_channels(home.archive) == []
+    assert list_files(home.archive, ChannelId(drawn("none"))).logs == ()
+
+
+def test_a_file_removed_while_its_size_is_asked_for_counts_nothing(archive, home, monkeypatch):
+    recording = two_generations()
+    first, second = recording.write(home)
+    size = os.path.getsize(second)
+    listed = list_files(home.archive, recording.channel)
+    os.unlink(first)
+    monkeypatch.setattr(reader, "list_files", lambda _archive, _channel: listed)
+    assert archive.bytes_on_disk(recording.channel) == size
+
+
+def terminal(first_byte, name, state=State.RUNNING):
+    return Terminal(ChannelId(bytes([first_byte]) + bytes(31)), About(name, (b"x",), b"/", 0, state), 0)
+
+
+OLD, NEW = terminal(0xA1, "work", State.ENDED), terminal(0xA2, "work", State.ENDED)
+RUNS, OTHER = terminal(0xB1, "work"), terminal(0xB2, "a1")
+
+
+@pytest.mark.parametrize(
+    ("text", "terminals", "found"),
+    [
+        ("work", [OLD, NEW], NEW),
+        ("work", [OLD, RUNS, NEW], RUNS),
+        ("a2", [OLD, NEW, RUNS], NEW),
+        ("a1", [OLD, NEW, OTHER], OTHER),
+        (OLD.channel.hex(), [OLD, NEW], OLD),
+    ],
+)
+def test_a_name_means_the_running_then_the_newest_and_an_id_comes_after_names(text, terminals, found):
+    assert resolve(text, terminals) == found
+
+
+def test_what_means_nothing_or_several_is_said_with_its_candidates():
+    for text in ("nobody", "", "c"):
+        with pytest.raises(NoSuchTerminalError) as missing:
+            resolve(text, [OLD, NEW])
+        assert missing.value.text == text
+    with pytest.raises(AmbiguousTerminalError) as several:
+        resolve("a", [OLD, NEW, RUNS])
+    assert several.value.candidates == (OLD, NEW)
+
+
+def test_the_archive_resolves_among_its_terminals(archive, home):
+    recording = small_recording()
+    recording.write(home)
+    assert archive.resolve("work").channel == recording.channel
+
+
+# -- the tail
+
+
+@pytest.fixture
+def small_steps(monkeypatch):
+    monkeypatch.setattr(reader, "_TAIL_BYTES", 300)
+
+
+def test_the_tail_is_the_end_of_the_output_however_long(archive, home, small_steps):
+    recording = small_recording(40)
+    for index in range(10):
+        recording.keyframe(recording.stream)
+        recording.output(b"after keyframe %d\r\n" % index)
+    recording.write(home, segment_bytes=2_000)
+    text = text_of(archive, recording.channel)
+    for size in (0, 1, 10, 100, 300, len(text), len(text) + 1):
+        tail = archive.tail(recording.channel, size)
+        assert tail.data == (text[-size:] if size else b"")
+        assert (tail.stream, tail.end) == (recording.stream, len(text))
+
+
+def test_the_tail_reaches_back_over_logs(archive, home, small_steps):
+    recording = two_generations()
+    recording.begin()
+    recording.write(home)
+    for size in (3, 8, 13, 18, 99):
+        assert archive.tail(recording.channel, size).data == b"first second third"[-size:]
+
+
+def test_the_tail_ends_where_its_stream_began(archive, home, small_steps):
+    recording = two_generations()
+    recording.begin(started=False)
+    recording.stream, recording.offset = drawn("second stream", size=16), 0
+    recording.opened()
+    recording.output(b"of the second program")
+    recording.write(home)
+    assert archive.tail(recording.channel, 1_000).data == b"of the second program"
+
+
+def test_a_terminal_without_output_has_an_empty_tail(archive, home):
+    recording = Recording()
+    recording.begin()
+    recording.write(home)
+    assert archive.tail(recording.channel, 100) == reader.Tail(NO_STREAM, 0, b"")
+
+
+def test_the_tail_reads_the_end_and_not_the_history(archive, home, monkeypatch):
+    recording = small_recording(0)
+    for index in range(300):
+        recording.output(drawn("history", index, size=8_000))
+        if index % 50 == 49:
+            recording.keyframe(recording.stream)
+    recording.output(b"the end")
+    recording.write(home, segment_bytes=500_000)
+    read = []
+    pread = os.pread
+
+    def counting(fd, size, position):
+        data = pread(fd, size, position)
+        read.append(len(data))
+        return data
+
+    monkeypatch.setattr(os, "pread", counting)
+    assert archive.tail(recording.channel, 7).data == b"the end"
+    assert sum(read) < archive.bytes_on_disk(recording.channel) / 2
+
+
+def test_the_tail_of_a_later_epoch_is_found_by_its_grant(archive, home, small_steps):
+    recording = small_recording(3)
+    recording.rotate()
+    for index in range(30):
+        recording.output(b"new %d\r\n" % index)
+        if index % 10 == 0:
+            recording.keyframe(recording.stream)
+    recording.write(home, segment_bytes=1_500)
+    assert archive.tail(recording.channel, 8).data == b"new 29\r\n"
+
+
+def test_the_tail_without_any_key_is_empty(home, small_steps):
+    recording = small_recording(20)
+    recording.device = None
+    recording.write(home)
+    from cctm.protocol.keys import DeviceKeys
+
+    stranger = Archive(home, DeviceKeys.from_seed(drawn("stranger")))
+    assert stranger.tail(recording.channel, 10).data == b""
+
+
+def test_a_tail_that_ends_inside_the_last_record_is_found_by_going_further_back(archive, home, monkeypatch):
+    monkeypatch.setattr(reader, "_TAIL_BYTES", 20)
+    recording = small_recording(3)
+    recording.write(home)
+    assert archive.tail(recording.channel, 6).data == b"ne 2\r\n"
