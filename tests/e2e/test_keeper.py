@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 
 import pytest
-from keeper_driver import DEADLINE_S, Driver, Keeper, lives, until, window_size
 
 from cctm.keeper import wire
 from cctm.keeper.terminal import LEAST_BYTES, TERMINAL_BYTES
 from cctm.keeper.wire import How, Where
+from keeper_driver import DEADLINE_S, Driver, Keeper, lives, until, window_size
 
 PYTHON = sys.executable
 # Writes as much as it is told in a second argument, each 8 bytes naming their own place.

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from machine import Machine, alive, until
 
 # `make torture` asks for more.

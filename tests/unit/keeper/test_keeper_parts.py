@@ -9,7 +9,6 @@ import socket
 import time
 
 import pytest
-from keeper_driver import Driver
 
 from cctm.keeper import upgrade, wire
 from cctm.keeper.connection import Connection
@@ -19,6 +18,7 @@ from cctm.keeper.spawn import open_pty
 from cctm.keeper.supervision import Supervision
 from cctm.keeper.terminal import State, Terminal
 from cctm.keeper.wire import Exit, How, Where
+from keeper_driver import Driver
 
 NOFILE = resource.getrlimit(resource.RLIMIT_NOFILE)
 PATH = {b"PATH": b"/usr/bin:/bin"}
