@@ -9,6 +9,7 @@ Requests are queued, never awaited by the reader. Replies to OPEN and START are 
 """
 
 import array
+import logging
 import os
 import socket
 import subprocess
@@ -26,7 +27,9 @@ from cctm.protocol.keys import StreamId
 
 RECEIVE_BYTES: Final = 256 * 1024
 MAX_DESCRIPTORS: Final = 253
-CONNECT_S: Final = 10.0
+RETRY_S: Final = 0.2
+
+LOG = logging.getLogger(__name__)
 
 
 class StartError(Exception):
@@ -148,23 +151,33 @@ class KeeperLink:
     # --- the connection
 
     async def connect(self) -> None:
-        """Connect to the keeper, or start one."""
-        connection = await self._reach()
-        if connection is None:
-            connection = await trio.to_thread.run_sync(self._start_keeper)
-        self._adopt_connection(connection)
+        """Connect to the keeper, or start one; tried until it works."""
+        while True:
+            try:
+                connection = self._reach()
+                if connection is None:
+                    connection = await trio.to_thread.run_sync(self._start_keeper)
+            except OSError as error:
+                LOG.warning("the keeper cannot be reached: %s", error)
+                await trio.sleep(RETRY_S)
+            else:
+                self._adopt_connection(connection)
+                return
 
     async def run(self) -> None:
         """Serve the connection made by `connect`, and its successors, for ever."""
         while True:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
-                await self._read()
+                try:
+                    await self._read()
+                except wire.WireError:
+                    LOG.exception("the keeper broke its protocol")
                 nursery.cancel_scope.cancel()
             self._drop()
             await self.connect()
 
-    async def _reach(self) -> socket.socket | None:
+    def _reach(self) -> socket.socket | None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.setblocking(False)  # noqa: FBT003  the standard library's signature
         try:
