@@ -64,9 +64,9 @@ class Daemon:
         """
         if scope is Scope.ALL:
             await self._end_terminals()
-            self.terminals.link.send(wire.Quit())
+            self.terminals.link.part(wire.Quit())
         else:
-            self.terminals.link.send(wire.Stop())
+            self.terminals.link.part(wire.Stop())
         self.leaving.set()
 
     async def _end_terminals(self) -> None:
@@ -93,5 +93,5 @@ class Daemon:
     def restart(self, scope: Scope) -> None:
         """Make room for a fresh daemon, and (Scope.ALL) for fresh code in the keeper."""
         if scope is Scope.ALL:
-            self.terminals.link.send(wire.Upgrade(()))
+            self.terminals.link.part(wire.Upgrade(()))
         self.leaving.set()

@@ -110,6 +110,7 @@ class KeeperLink:
         self._starting: dict[wire.StreamId, _Reply[int]] = {}
         self._next_ref = 0
         self._child: subprocess.Popen[bytes] | None = None
+        self._parting = False
         self.keeper_pid: int | None = None
 
     # --- requests
@@ -119,6 +120,11 @@ class KeeperLink:
         duplicate = None if descriptor is None else os.dup(descriptor)
         self._outbox.append((wire.encode(message), duplicate))
         self._flush()
+
+    def part(self, message: wire.Message) -> None:
+        """Send *message*, after which this daemon leaves: when the connection ends, none is made again."""
+        self._parting = True
+        self.send(message)
 
     async def open(self, tag: str, cols: int, rows: int) -> tuple[StreamId, int]:
         """A new PTY: its stream id and a descriptor of the master, which the caller owns.
@@ -165,8 +171,8 @@ class KeeperLink:
                 return
 
     async def run(self) -> None:
-        """Serve the connection made by `connect`, and its successors, for ever."""
-        while True:
+        """Serve the connection made by `connect`, and its successors, until `part`."""
+        while not self._parting:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
                 try:
@@ -175,7 +181,8 @@ class KeeperLink:
                     LOG.exception("the keeper broke its protocol")
                 nursery.cancel_scope.cancel()
             self._drop()
-            await self.connect()
+            if not self._parting:
+                await self.connect()
 
     def _reach(self) -> socket.socket | None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
