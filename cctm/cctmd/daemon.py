@@ -13,7 +13,8 @@ import trio
 
 from cctm import __version__
 from cctm.cctmd.ending import end_terminal
-from cctm.cctmd.terminals import RefusedError, Services, Terminals
+from cctm.cctmd.services import RefusedError, Services
+from cctm.cctmd.terminals import Terminals
 from cctm.home import Home
 from cctm.keeper import wire
 from cctm.protocol.control import replies

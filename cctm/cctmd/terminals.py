@@ -22,20 +22,18 @@ from typing import Final, TypeVar
 
 import trio
 
-from cctm.archive.catalogue import About, Catalogue, Checkpoint, State
+from cctm.archive.catalogue import About, Checkpoint, State
 from cctm.archive.files import channel_directory, list_channels
-from cctm.archive.room import Limits
-from cctm.archive.storage import Storage, Sync
-from cctm.cctmd.clock import Clock
+from cctm.archive.storage import Sync
 from cctm.cctmd.keeper_link import KeeperLink, Kept
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import BATCH_US, ChannelKeys, Durable, Recorder, Screen
+from cctm.cctmd.services import RefusedError, Services, wait_for
 from cctm.cctmd.terminal import Ending, Held, Terminal, session_leader
-from cctm.home import Home
 from cctm.keeper import wire
 from cctm.protocol.control.values import Reason
 from cctm.protocol.events import How, LogHead
-from cctm.protocol.keys import ChannelId, DeviceKeys, StreamId
+from cctm.protocol.keys import ChannelId, StreamId
 
 LOG = logging.getLogger(__name__)
 
@@ -43,29 +41,6 @@ CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
 MIN_ID_DIGITS: Final = 4
 
 T = TypeVar("T")
-
-
-class RefusedError(Exception):
-    """A client asked for what cannot be: why, one sentence on what happened, one on what to do."""
-
-    def __init__(self, reason: Reason, what: str, advice: str) -> None:
-        super().__init__(reason, what, advice)
-        self.reason = reason
-        self.what = what
-        self.advice = advice
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What all terminals share."""
-
-    home: Home
-    device: DeviceKeys
-    catalogue: Catalogue
-    storage: Storage
-    clock: Clock
-    limits: Limits
-    nursery: trio.Nursery
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,12 +412,3 @@ def _known(terminal: Terminal, durable: Durable) -> Checkpoint:
         durable.place.end,
         closed=terminal.ending is not None and durable.head.size == terminal.recorder.sealed_size,
     )
-
-
-async def wait_for(future: "Future[T]") -> T:
-    """The result of work on the storage thread."""
-    token = trio.lowlevel.current_trio_token()
-    done = trio.Event()
-    future.add_done_callback(lambda _: token.run_sync_soon(done.set))
-    await done.wait()
-    return future.result()
