@@ -224,7 +224,7 @@ class Archive:
             try:
                 size = os.fstat(fd).st_size
                 if span < size:
-                    found = find_record(fd, size - span)
+                    found = find_record(fd, size - span, size)
                     return None if found is None else Start(number, found, 0, None)
                 span -= size
             finally:

@@ -368,6 +368,9 @@ def test_closing_while_stalled_says_why_and_leaves_nobody_waiting(start):
     storage.start()
     storage.put(ref(), b"one")
     waiting = storage.barrier()
+    cancelled = storage.barrier()
+    cancelled.cancel()
+    storage.put(ref(), b"two")
     assert storage.stalled.wait(PATIENCE_S)
     with pytest.raises(OSError, match="No space"):
         storage.close()
@@ -392,15 +395,20 @@ def test_a_callback_that_raises_is_not_forgotten():
     gate = threading.Event()
     storage.run_aside(lambda: gate.wait(PATIENCE_S))
 
+    later = []
+
     def raises(_stored):
+        later.append(storage.barrier())
         raise ZeroDivisionError
 
     storage.append(ref(), [b"x"], raises)
     waiting = storage.barrier()
     storage.start()
     gate.set()
-    with pytest.raises(ZeroDivisionError):
-        waiting.result(PATIENCE_S)
+    for future in (waiting, *later):
+        with pytest.raises(ZeroDivisionError):
+            future.result(PATIENCE_S)
+    assert later
     with pytest.raises(ZeroDivisionError):
         storage.close()
 
