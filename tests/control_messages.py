@@ -9,7 +9,7 @@ from cctm.protocol.control.frames import MESSAGES
 from cctm.protocol.control.replies import Row
 from strategies import short_bytes, texts, u63, values
 
-ROW = Row(bytes(32), "work", "make -j8", False, 1, 2, 0, 3, 80, 24, 1, 4096, "disk full", None)  # noqa: FBT003
+ROW = Row(bytes(32), "work", "make -j8", False, 1, 2, 0, 3, 80, 24, 1, 4096, "disk full", None)
 
 # By field type: a value that fits, and values of every kind and range that do not.
 GOOD: dict[Any, Any] = {

@@ -79,15 +79,17 @@ def test_a_row_with_a_field_of_another_kind_or_out_of_range_is_refused(index):
 
 @pytest.mark.parametrize("message", SAMPLES, ids=lambda message: type(message).__name__)
 def test_a_field_more_or_less_is_refused(message):
-    for values in ([*parts(message), 0], [*parts(message), None], parts(message)[:-1]):
+    for fields in ([*parts(message), 0], [*parts(message), None], parts(message)[:-1]):
         with pytest.raises(MalformedError):
-            decode_message_untrusted(encode(values))
+            decode_message_untrusted(encode(fields))
 
 
 @pytest.mark.parametrize(
     "value",
-    [[0], [25], [63], [86], [255], [-1], [2**40], [True], ["1"], [b"\1"]]
-    + [[], [None], [[1]], None, 1, b"", "Hello", [[]]],
+    [
+        *([0], [25], [63], [86], [255], [-1], [2**40], [True], ["1"], [b"\1"]),
+        *([], [None], [[1]], None, 1, b"", "Hello", [[]]),
+    ],
     ids=repr,
 )
 def test_what_is_no_message_is_refused(value):
