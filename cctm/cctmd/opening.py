@@ -17,8 +17,9 @@ from cctm.cctmd.child import TERM, Program, program
 from cctm.cctmd.keeper_link import KeeperGoneError, StartError
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import ChannelKeys, Screen
+from cctm.cctmd.services import RefusedError, wait_for
 from cctm.cctmd.terminal import Terminal
-from cctm.cctmd.terminals import RefusedError, Terminals, wait_for
+from cctm.cctmd.terminals import Terminals
 from cctm.keeper import wire
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Reason

@@ -14,8 +14,9 @@ from cctm.archive.room import Candidate, select_prunable
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.ending import end_terminal, send_signal
 from cctm.cctmd.opening import open_terminal
+from cctm.cctmd.services import RefusedError, wait_for
 from cctm.cctmd.terminal import Terminal
-from cctm.cctmd.terminals import RefusedError, Terminals, wait_for
+from cctm.cctmd.terminals import Terminals
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.replies import Row
 from cctm.protocol.control.values import Reason, Scope

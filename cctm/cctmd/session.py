@@ -18,9 +18,9 @@ from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.feed import Feed
 from cctm.cctmd.history import earlier_output, last_output, shown_history
 from cctm.cctmd.requests import answer
+from cctm.cctmd.services import RefusedError
 from cctm.cctmd.sockets import receive
 from cctm.cctmd.terminal import Ending, Terminal
-from cctm.cctmd.terminals import RefusedError
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader
 from cctm.protocol.control.values import Mode, Others, Reason, Rights

@@ -9,6 +9,7 @@ clients get it before it is sealed; the keeper is told only what survives a powe
 
 import fcntl
 import struct
+import sys
 import termios
 from dataclasses import dataclass
 from enum import Enum
@@ -29,6 +30,9 @@ from cctm.protocol.keys import ChannelId, StreamId
 QUOTA_TEXT: Final = (
     "This terminal's record has reached its quota: its program waits. End it, or raise CCTM_QUOTA."
 )
+# Which Python's termios does not name.
+_TIOCGSID: Final = 0x5429 if sys.platform == "linux" else 0x40047463
+
 OWN: Final = b""  # the host's own user, in `who` and `by`
 
 
@@ -37,6 +41,7 @@ class Held(Enum):
 
     ROOM = "disk full"
     QUOTA = "quota reached"
+    FAILED = "recording failed, see daemon.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +222,15 @@ class Terminal:
             if not self._held:
                 self.recorder.held = False
                 self.recorder.seal(Sync.NOW)
+
+
+def session_leader(master: int) -> int | None:
+    """The process whose terminal *master* is; None if there is none (yet, or any more)."""
+    try:
+        answer = fcntl.ioctl(master, _TIOCGSID, bytes(4))
+    except OSError:
+        return None
+    return int.from_bytes(answer, sys.byteorder) or None
 
 
 def set_window_size(master: int, cols: int, rows: int) -> None:

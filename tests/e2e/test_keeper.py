@@ -1,5 +1,6 @@
 """The real keeper with real PTYs and real programs."""
 
+import contextlib
 import errno
 import hashlib
 import itertools
@@ -332,15 +333,10 @@ def test_a_background_flood_ends_sixty_four_kibibytes_after_its_leader(daemon):
     assert daemon.is_quiet(0.2)
 
 
-def test_what_the_leader_wrote_last_is_read_before_its_end_though_nothing_was_acknowledged_for_long(daemon):
-    size = TERMINAL_BYTES + 3000
-    id_, pid = daemon.spawn(PYTHON, "-c", COUNTER, str(size), raw=True)
-    until(lambda: not lives(pid) or (not daemon.is_quiet(0.05) and daemon.receive()))
-    while not daemon.is_quiet(0.2):
-        daemon.receive()
-    assert daemon._find(wire.Ended, id_) is None
-    daemon.acknowledge()
-    assert daemon.until_ended(id_).end == size // 8 * 8
+def test_a_terminal_ends_with_all_its_output_though_nothing_more_may_be_held(daemon):
+    size = TERMINAL_BYTES + 4096
+    id_, _ = daemon.spawn(PYTHON, "-c", COUNTER, str(size), raw=True)
+    assert daemon.wait(wire.Ended).end == size
     assert daemon.output[id_] == counted(size)
 
 
@@ -473,8 +469,9 @@ def test_descriptors_that_nobody_asked_for_are_closed(keeper):
                 other.send(message, writer)
                 other.wait_eof()
         with keeper.connect() as other:
-            for _ in range(8):
-                other.send(wire.StartDaemon(), writer)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may hang up before the last
+                for _ in range(8):
+                    other.send(wire.StartDaemon(), writer)
             other.wait_eof()
         os.close(writer)
         assert os.read(reader, 1) == b""
