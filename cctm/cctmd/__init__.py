@@ -12,6 +12,7 @@
     session.py      one attached client
     control.py      the control socket: requests and replies
     child.py        environment and command of a new terminal
+    agent.py        the link to the user's SSH agent
     room.py         watches the free space
     sockets.py      non-blocking Unix sockets under trio
 

@@ -33,6 +33,7 @@ QUOTA_TEXT: Final = (
 # Which Python's termios does not name.
 _TIOCGSID: Final = 0x5429 if sys.platform == "linux" else 0x40047463
 
+INPUT_BYTES: Final = 32 * 1024  # in one event, so that an entry holds it
 OWN: Final = b""  # the host's own user, in `who` and `by`
 
 
@@ -161,10 +162,13 @@ class Terminal:
 
     def input(self, data: bytes) -> None:
         """What a driver typed."""
-        shown = data if self.record_input and not self._asks_for_password() else None
-        length = len(data)
+        is_shown = self.record_input and not self._asks_for_password()
         self.pty.write(data)
-        self.recorder.event(lambda dt_us: Input(dt_us, OWN, length, shown))
+        for start in range(0, len(data), INPUT_BYTES):
+            self._record_input(data[start : start + INPUT_BYTES], is_shown=is_shown)
+
+    def _record_input(self, data: bytes, *, is_shown: bool) -> None:
+        self.recorder.event(lambda dt_us: Input(dt_us, OWN, len(data), data if is_shown else None))
 
     def _asks_for_password(self) -> bool:
         """Line mode without echo (SPEC.md §3.1)."""

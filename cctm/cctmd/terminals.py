@@ -13,7 +13,6 @@ serving began.
 import contextlib
 import logging
 import os
-import shlex
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -25,6 +24,7 @@ import trio
 from cctm.archive.catalogue import About, Checkpoint, State
 from cctm.archive.files import channel_directory, list_channels
 from cctm.archive.storage import Sync
+from cctm.cctmd.child import shown_command
 from cctm.cctmd.keeper_link import KeeperLink, Kept
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import BATCH_US, ChannelKeys, Durable, Recorder, Screen
@@ -39,6 +39,7 @@ LOG = logging.getLogger(__name__)
 
 CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
 MIN_ID_DIGITS: Final = 4
+STALL_S: Final = 1.0  # after which whoever waits for storage asks whether it stands still
 
 T = TypeVar("T")
 
@@ -253,7 +254,7 @@ class Terminals:
             screen.stream,
             recorder,
             pty,
-            command=shlex.join(os.fsdecode(part) for part in about.argv),
+            command=shown_command(about.argv),
             created_us=about.created_us,
             record_input=record_input,
             pid=pid,
@@ -387,9 +388,15 @@ class Terminals:
             await self._concluded.wait()
 
     async def settle(self) -> None:
-        """Return once everything that was read so far is stored."""
+        """Return once everything that was read so far is stored, or nothing can be stored for now."""
         self.seal_all()
-        await wait_for(self.services.storage.barrier())
+        stored = self.services.storage.barrier()
+        while True:
+            with trio.move_on_after(STALL_S):
+                await wait_for(stored)
+                return
+            if self.stalled:
+                return
 
 
 def archive_bytes(archive: str) -> dict[ChannelId, int]:

@@ -189,7 +189,12 @@ class Session:
         self._client.close()
         cols, rows = terminal.size()
         request = self._request._replace(
-            target=self._attached.channel.hex(), cols=cols, rows=rows, resume=self._offset, history_bytes=0
+            target=self._attached.channel.hex(),
+            cols=cols,
+            rows=rows,
+            others=Others.KEEP,  # those who came meanwhile are not those whom the user meant
+            resume=self._offset,
+            history_bytes=0,
         )
         lost_at = time.monotonic()
         while True:
