@@ -75,9 +75,10 @@ class Section:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     budgets: tuple[Budget, ...] = ()
+    judged: str = PRODUCT  # the row that the budgets are held against
     raw: Mapping[str, object] = field(default_factory=dict)
 
     def verdicts(self) -> list[tuple[str, str]]:
         """Each budget in words, and what became of it."""
-        figures = next((row.figures for row in self.rows if row.name == PRODUCT), {})
+        figures = next((row.figures for row in self.rows if row.name == self.judged), {})
         return [(str(budget), budget.verdict(figures)) for budget in self.budgets]

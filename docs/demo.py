@@ -35,7 +35,9 @@ class Tour:
     """The demo's home and the terminal in front of it."""
 
     def __init__(self, home: str) -> None:
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith(("CCTM_", "TMUX"))}
+        self.env = {
+            name: value for name, value in os.environ.items() if not name.startswith(("CCTM_", "TMUX"))
+        }
         self.env |= {"CCTM_HOME": home, "TERM": "xterm-256color", "PS1": "$ "}
 
     def cctm(self, *arguments: str, fail: bool = True) -> str:
@@ -49,7 +51,9 @@ class Tour:
 
     def status(self) -> dict[str, int]:
         """The daemon's status."""
-        done = subprocess.run([*CCTM, "daemon", "status", "--json"], env=self.env, capture_output=True, check=False)
+        done = subprocess.run(
+            [*CCTM, "daemon", "status", "--json"], env=self.env, capture_output=True, check=False
+        )
         found: dict[str, int] = json.loads(done.stdout)
         return found
 
@@ -96,7 +100,9 @@ def _walk(tour: Tour) -> None:
         (b"\x02d", b"[detached from work]"),
     )
     tour.cctm("ls")
-    row = json.loads(subprocess.run([*CCTM, "ls", "--json"], env=tour.env, capture_output=True, check=True).stdout)[0]
+    row = json.loads(
+        subprocess.run([*CCTM, "ls", "--json"], env=tour.env, capture_output=True, check=True).stdout
+    )[0]
     shell = row["pid"]
 
     say("Kill the daemon without warning (kill -9). The shell belongs to the keeper, and lives on.")

@@ -76,7 +76,7 @@ def _admit(batch: bytes) -> None:
 
 def _batch() -> bytes:
     previous, wires = None, []
-    for sealed in member_log():
+    for sealed in member_log()[:2]:
         wires.append(en.encode_wire(sealed.entry, previous))
         previous = sealed.entry.key_id
     return encode(wires)

@@ -19,7 +19,11 @@ from pathlib import Path
 from cctm.keeper import wire
 
 DEADLINE_S = 20.0
-SLEEPER = [sys.executable, "-c", "import time; time.sleep(3600)"]
+# A daemon that does nothing, and ends with its keeper, however that ends.
+SLEEPER = [
+    *(sys.executable, "-S", "-c"),
+    "import os, time\nkeeper = os.getppid()\nwhile os.getppid() == keeper != 1: time.sleep(0.5)",
+]
 
 
 def until(fact, deadline_s=DEADLINE_S):
@@ -262,9 +266,18 @@ class Keeper:
         return until(attempt)
 
     def daemon(self):
-        driver = self.connect()
-        driver.hello()
-        return driver
+        def attempt():
+            driver = self.connect()
+            try:
+                driver.hello()
+            except (
+                ConnectionResetError
+            ):  # a dead keeper's socket that a child, not at its exec yet, still had
+                driver.close()
+                return None
+            return driver
+
+        return until(attempt)
 
     @property
     def log(self):
@@ -276,8 +289,8 @@ class Keeper:
 
     def stop(self):
         """End it, and whatever it started."""
-        self.process.terminate()  # it starts no further daemon from here on
         children = self.children() if lives(self.pid) else []
+        self.process.terminate()  # it starts no further daemon from here on
         for child in children:
             for kill in (os.killpg, os.kill):
                 with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -116,25 +116,30 @@ class Screen:
 class Machine:
     """One home, and whatever runs in it."""
 
-    def __init__(self, place: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(self, place: Path, env: dict[str, str] | None = None, *, traced: bool = True) -> None:
+        """
+        Args:
+            traced: False: without coverage in its processes, which makes them several times slower.
+        """
         self.home = place / "home"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CCTM_", "TMUX"))}
         self.env = (
             kept | {"CCTM_HOME": str(self.home), "SHELL": "/bin/bash", "TERM": "xterm-256color"} | (env or {})
         )
+        if not traced:
+            self.env = {name: value for name, value in self.env.items() if not name.startswith("COVERAGE_")}
         self.cwd = place
 
     def __enter__(self) -> "Machine":
         return self
 
     def __exit__(self, *_: object) -> None:
-        found = self.status() or {}
         self.run("daemon", "stop", "--all", check=False)
-        for name in ("daemon_pid", "keeper_pid"):
-            pid = found.get(name)
-            if pid and is_ours(pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        try:
+            until(lambda: not processes_of(self.home), "nothing is left behind")
+        finally:
+            for pid in processes_of(self.home):
+                os.kill(pid, signal.SIGKILL)
 
     def run(
         self, *arguments: str, check: bool = True, timeout_s: float = DEADLINE_S, **more: object
@@ -189,12 +194,26 @@ class Machine:
         return [path for path in self.home.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
+def processes_of(home: Path) -> list[int]:
+    """Daemons and keepers of the home."""
+    mark = f"CCTM_HOME={home}\0".encode()
+    return [pid for pid in _pids() if is_ours(pid) and mark in _read(pid, "environ") + b"\0"]
+
+
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
 def is_ours(pid: int) -> bool:
     """Whether *pid* is a daemon or keeper of cctm."""
-    try:
-        return b"cctm." in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
+    return any(part in {b"cctm.cctmd", b"cctm.keeper"} for part in _read(pid, "cmdline").split(b"\0"))
 
 
 def alive(pid: int) -> bool:

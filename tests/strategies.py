@@ -1,7 +1,6 @@
 """What hypothesis draws: values, events, entries and whole logs of the protocol."""
 
 from hypothesis import strategies as st
-from samples import begin, host_writer, nonce
 
 from cctm.protocol import events as ev
 from cctm.protocol.access import Role
@@ -9,6 +8,7 @@ from cctm.protocol.entry import Entry, EntryKind, OpenBody, Sealed
 from cctm.protocol.grant import Table
 from cctm.protocol.keys import EpochSecret, WriterKey, channel_id
 from cctm.protocol.log import LogWriter
+from samples import begin, host_writer, nonce
 
 u63 = st.integers(0, 2**63 - 1)
 hash_bytes = st.binary(min_size=32, max_size=32)

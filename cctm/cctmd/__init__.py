@@ -3,6 +3,7 @@
     main.py         start: lock, keys, storage; one nursery per concern; stop and restart
     daemon.py       the composition: what belongs to one running daemon
     keeper_link.py  the connection to the keeper: frames and descriptors in, effects out; starts another if it dies
+    services.py     what all parts share; how they say no
     terminals.py    the registry: open, resume after a start, find, end, remove
     terminal.py     one terminal: output to recorder and clients, input to the PTY, size, end
     recorder.py     one terminal's log: batches events, seals them, hands them to storage
@@ -11,6 +12,7 @@
     session.py      one attached client
     control.py      the control socket: requests and replies
     child.py        environment and command of a new terminal
+    agent.py        the link to the user's SSH agent
     room.py         watches the free space
     sockets.py      non-blocking Unix sockets under trio
 

@@ -2,7 +2,8 @@
 
 import os
 import pwd
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,6 +52,11 @@ def program(
     if argv:
         return Program(argv, env, login=False)
     return Program([_login_shell(env)], env, login=True)
+
+
+def shown_command(argv: Sequence[bytes]) -> str:
+    """The command line as a shell would read it; bytes that are no text are replaced."""
+    return shlex.join(part.decode("utf-8", "replace") for part in argv)
 
 
 def _login_shell(env: Mapping[bytes, bytes]) -> bytes:

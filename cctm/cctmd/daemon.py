@@ -13,7 +13,8 @@ import trio
 
 from cctm import __version__
 from cctm.cctmd.ending import end_terminal
-from cctm.cctmd.terminals import RefusedError, Services, Terminals
+from cctm.cctmd.services import RefusedError, Services
+from cctm.cctmd.terminals import Terminals
 from cctm.home import Home
 from cctm.keeper import wire
 from cctm.protocol.control import replies
@@ -64,9 +65,9 @@ class Daemon:
         """
         if scope is Scope.ALL:
             await self._end_terminals()
-            self.terminals.link.send(wire.Quit())
+            self.terminals.link.part(wire.Quit())
         else:
-            self.terminals.link.send(wire.Stop())
+            self.terminals.link.part(wire.Stop())
         self.leaving.set()
 
     async def _end_terminals(self) -> None:
@@ -93,5 +94,5 @@ class Daemon:
     def restart(self, scope: Scope) -> None:
         """Make room for a fresh daemon, and (Scope.ALL) for fresh code in the keeper."""
         if scope is Scope.ALL:
-            self.terminals.link.send(wire.Upgrade(()))
+            self.terminals.link.part(wire.Upgrade(()))
         self.leaving.set()

@@ -5,8 +5,9 @@ from typing import Final
 
 import trio
 
+from cctm.cctmd.services import RefusedError
 from cctm.cctmd.terminal import Terminal
-from cctm.cctmd.terminals import RefusedError, Terminals
+from cctm.cctmd.terminals import Terminals
 from cctm.keeper import wire
 from cctm.protocol.control.values import Reason
 

@@ -33,7 +33,10 @@ class Feed:
         self._cursor = 0
         self._blocked = False
         self._wake = trio.Event()
+        self._room = trio.Event()
+        self._room.set()
         self.broken = False
+        self.overrun = False
 
     def follow(self, recent: Recent, offset: int) -> None:
         """From now on send the output from *offset* on; it may lie ahead of what has been read so far."""
@@ -50,17 +53,22 @@ class Feed:
 
     def send(self, message: tuple[object, ...]) -> None:
         """Send a message, before output that was not sent yet. A client that does not read loses its connection."""
+        if self.broken:
+            return
         if len(self._messages) >= MAX_QUEUED_MESSAGES:
+            self.overrun = True
             self._break()
             return
         self._messages.append(encode_message(message))
         if not self._blocked:
             self._pump()
+        if self._messages and self._room.is_set():
+            self._room = trio.Event()
 
     def send_after_output(self, message: tuple[object, ...]) -> None:
         """Send *message* once the client has had all output so far; no output follows it."""
         recent = self._recent
-        while recent is not None and self._cursor < recent.end:
+        while recent is not None and not self.broken and self._cursor < recent.end:
             self._frame_output(recent)
         self.unfollow()
         self.send(message)
@@ -86,12 +94,9 @@ class Feed:
             self._blocked = False
             self._pump()
 
-    async def drain(self) -> None:
-        """Wait until all is sent or the connection is broken."""
-        while (self._unsent or self._messages) and not self.broken:
-            await trio.lowlevel.wait_writable(self._socket)
-            self._blocked = False
-            self._pump()
+    async def room(self) -> None:
+        """Wait until no message waits: who does not read its replies is not answered further."""
+        await self._room.wait()
 
     def _pump(self) -> None:
         if self._unsent:
@@ -100,6 +105,8 @@ class Feed:
         while not self._blocked and not self.broken:
             if self._messages:
                 self._transmit(self._messages.popleft(), b"")
+                if not self._messages:
+                    self._room.set()
             elif self._recent is not None and self._cursor < self._recent.end:
                 self._frame_output(self._recent)
             else:
@@ -132,4 +139,5 @@ class Feed:
         self._blocked = True
         self._unsent = b""
         self._messages.clear()
+        self._room.set()
         self._wake.set()

@@ -33,9 +33,22 @@ def shown_history(recent: Recent, size: int) -> tuple[bytes, bool]:
         return modes.restore() + b"\x1b[H\x1b[2J", True
     start = max(0, len(kept) - min(size, MAX_HISTORY_BYTES))
     if start or recent.base:
-        start = kept.find(b"\n", start) + 1
+        start = _place_to_cut(kept, start)
     shown = without_queries(kept[start:])
     return shown, False
+
+
+def _place_to_cut(output: bytes, least: int) -> int:
+    """Where at *least* or behind it a line begins; in output without lines: a sequence, or else a character."""
+    line = output.find(b"\n", least) + 1
+    if line:
+        return line
+    sequence = output.find(b"\x1b", least)
+    if sequence >= 0:
+        return sequence
+    while least < len(output) and output[least] & 0xC0 == 0x80:
+        least += 1
+    return least
 
 
 async def earlier_output(daemon: Daemon, terminal: Terminal, resume: int | None, size: int) -> None:

@@ -9,6 +9,7 @@ Requests are queued, never awaited by the reader. Replies to OPEN and START are 
 """
 
 import array
+import logging
 import os
 import socket
 import subprocess
@@ -26,7 +27,9 @@ from cctm.protocol.keys import StreamId
 
 RECEIVE_BYTES: Final = 256 * 1024
 MAX_DESCRIPTORS: Final = 253
-CONNECT_S: Final = 10.0
+RETRY_S: Final = 0.2
+
+LOG = logging.getLogger(__name__)
 
 
 class StartError(Exception):
@@ -107,6 +110,7 @@ class KeeperLink:
         self._starting: dict[wire.StreamId, _Reply[int]] = {}
         self._next_ref = 0
         self._child: subprocess.Popen[bytes] | None = None
+        self._parting = False
         self.keeper_pid: int | None = None
 
     # --- requests
@@ -116,6 +120,11 @@ class KeeperLink:
         duplicate = None if descriptor is None else os.dup(descriptor)
         self._outbox.append((wire.encode(message), duplicate))
         self._flush()
+
+    def part(self, message: wire.Message) -> None:
+        """Send *message*, after which this daemon leaves: when the connection ends, none is made again."""
+        self._parting = True
+        self.send(message)
 
     async def open(self, tag: str, cols: int, rows: int) -> tuple[StreamId, int]:
         """A new PTY: its stream id and a descriptor of the master, which the caller owns.
@@ -148,23 +157,34 @@ class KeeperLink:
     # --- the connection
 
     async def connect(self) -> None:
-        """Connect to the keeper, or start one."""
-        connection = await self._reach()
-        if connection is None:
-            connection = await trio.to_thread.run_sync(self._start_keeper)
-        self._adopt_connection(connection)
+        """Connect to the keeper, or start one; tried until it works."""
+        while True:
+            try:
+                connection = self._reach()
+                if connection is None:
+                    connection = await trio.to_thread.run_sync(self._start_keeper)
+            except OSError as error:
+                LOG.warning("the keeper cannot be reached: %s", error)
+                await trio.sleep(RETRY_S)
+            else:
+                self._adopt_connection(connection)
+                return
 
     async def run(self) -> None:
-        """Serve the connection made by `connect`, and its successors, for ever."""
-        while True:
+        """Serve the connection made by `connect`, and its successors, until `part`."""
+        while not self._parting:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
-                await self._read()
+                try:
+                    await self._read()
+                except wire.WireError:
+                    LOG.exception("the keeper broke its protocol")
                 nursery.cancel_scope.cancel()
             self._drop()
-            await self.connect()
+            if not self._parting:
+                await self.connect()
 
-    async def _reach(self) -> socket.socket | None:
+    def _reach(self) -> socket.socket | None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.setblocking(False)  # noqa: FBT003  the standard library's signature
         try:

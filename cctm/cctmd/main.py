@@ -28,8 +28,9 @@ from cctm.cctmd import control, resuming
 from cctm.cctmd.clock import Clock
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.room import RoomWatch
+from cctm.cctmd.services import Services
 from cctm.cctmd.sockets import listen
-from cctm.cctmd.terminals import Services, Terminals
+from cctm.cctmd.terminals import Terminals
 from cctm.home import Home, HomeError
 
 LOG = logging.getLogger(__name__)

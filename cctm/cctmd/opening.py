@@ -13,12 +13,14 @@ from typing import Final
 
 from cctm.archive.catalogue import About
 from cctm.archive.storage import Sync
+from cctm.cctmd.agent import point_to_agent
 from cctm.cctmd.child import TERM, Program, program
 from cctm.cctmd.keeper_link import KeeperGoneError, StartError
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import ChannelKeys, Screen
+from cctm.cctmd.services import RefusedError, wait_for
 from cctm.cctmd.terminal import Terminal
-from cctm.cctmd.terminals import RefusedError, Terminals, wait_for
+from cctm.cctmd.terminals import Terminals
 from cctm.keeper import wire
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Reason
@@ -26,6 +28,7 @@ from cctm.protocol.events import MAX_ARGV, MAX_ARGV_BYTES, Opened, is_name
 from cctm.protocol.keys import SEED_BYTES, EpochSecret, WriterKey, channel_id
 
 MAX_CELLS: Final = 65535
+MAX_PATH_BYTES: Final = 4096
 
 
 async def open_terminal(terminals: Terminals, request: requests.New) -> replies.Created:
@@ -44,9 +47,9 @@ async def open_terminal(terminals: Terminals, request: requests.New) -> replies.
         )
     try:
         keys = new_keys(terminals)
-        what = program(
-            request.argv, _pairs(request.env), keys.channel, os.fsencode(terminals.services.home.agent_link)
-        )
+        env = _pairs(request.env)
+        point_to_agent(terminals.services.home, env.get(b"SSH_AUTH_SOCK"))
+        what = program(request.argv, env, keys.channel, os.fsencode(terminals.services.home.agent_link))
         terminal = await _record_opening(terminals, request, name, keys, what)
     finally:
         terminals.unreserve(name)
@@ -86,6 +89,10 @@ def _check(terminals: Terminals, request: requests.New) -> None:
     if any(b"\0" in part for part in (*request.argv, request.cwd)) or (request.argv and not request.argv[0]):
         raise RefusedError(
             Reason.FAILED, "The command is empty or contains a NUL.", "Say which program to run."
+        )
+    if len(request.cwd) > MAX_PATH_BYTES or request.umask > 0o777:
+        raise RefusedError(
+            Reason.FAILED, "There is no such directory or umask.", "Start from another, or give --cwd."
         )
     if terminals.stalled:
         raise RefusedError(

@@ -34,7 +34,7 @@ class PtyInput:
             if rest:
                 self._waiting += rest
                 self._nursery.start_soon(self._drain)
-        if len(self._waiting) > MAX_WAITING_BYTES:
+        if len(self._waiting) > MAX_WAITING_BYTES and self._room.is_set():
             self._room = trio.Event()
 
     async def room(self) -> None:

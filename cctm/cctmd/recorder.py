@@ -22,7 +22,7 @@ from cctm.archive.storage import LogRef, Storage, Stored, Sync
 from cctm.cctmd.clock import Clock
 from cctm.protocol.access import Role
 from cctm.protocol.entry import EntryKind, Sealed, encode_record
-from cctm.protocol.events import Closed, Event, How, Keyframe, LogHead, Output
+from cctm.protocol.events import Closed, Event, How, Input, Keyframe, LogHead, Output
 from cctm.protocol.grant import Recipient, Table, make_grant
 from cctm.protocol.keys import (
     INCARNATION_BYTES,
@@ -174,7 +174,7 @@ class Recorder:
         size = 0
         for event in events:
             batch.append(event)
-            size += len(event.data) if isinstance(event, Output) else 64
+            size += 64 + (len(event.data or b"") if isinstance(event, Output | Input) else 0)
             if size >= BATCH_BYTES:
                 records.append(self._seal_batch(log, batch))
                 batch, size = [], 0

@@ -1,7 +1,5 @@
 """Requests of clients that are answered by a reply: what each does."""
 
-import os
-import shlex
 import signal
 from dataclasses import replace
 from typing import Final
@@ -11,18 +9,21 @@ import trio
 from cctm import __version__
 from cctm.archive.catalogue import About
 from cctm.archive.room import Candidate, select_prunable
+from cctm.cctmd.child import shown_command
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.ending import end_terminal, send_signal
 from cctm.cctmd.opening import open_terminal
+from cctm.cctmd.services import RefusedError, wait_for
 from cctm.cctmd.terminal import Terminal
-from cctm.cctmd.terminals import RefusedError, Terminals, wait_for
+from cctm.cctmd.terminals import Terminals
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.replies import Row
 from cctm.protocol.control.values import Reason, Scope
 from cctm.protocol.events import is_name
 from cctm.protocol.keys import ChannelId
 
-ROWS_IN_PART: Final = 500
+PART_BYTES: Final = 256 * 1024  # of rows in one Listing, far below what a frame holds
+ROW_BYTES: Final = 256  # of a row besides its texts, at most
 
 Reply = tuple[object, ...]
 
@@ -103,7 +104,7 @@ def _ended_row(terminals: Terminals, channel: ChannelId, about: About) -> Row:
     return Row(
         channel=channel,
         name=about.name,
-        command=shlex.join(os.fsdecode(part) for part in about.argv),
+        command=shown_command(about.argv),
         running=False,
         created_us=about.created_us,
         ended_us=about.ended_us,
@@ -119,11 +120,16 @@ def _ended_row(terminals: Terminals, channel: ChannelId, about: About) -> Row:
 
 
 def _in_parts(rows: list[Row]) -> list[Reply]:
-    starts = range(0, max(1, len(rows)), ROWS_IN_PART)
-    return [
-        replies.Listing(rows[start : start + ROWS_IN_PART], start + ROWS_IN_PART < len(rows))
-        for start in starts
-    ]
+    parts: list[list[Row]] = [[]]
+    size = 0
+    for row in rows:
+        row_bytes = ROW_BYTES + len(row.name.encode()) + len(row.command.encode())
+        if parts[-1] and size + row_bytes > PART_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(row)
+        size += row_bytes
+    return [replies.Listing(part, part is not parts[-1]) for part in parts]
 
 
 async def _kill(terminals: Terminals, target: str, number: int) -> None:
@@ -183,6 +189,9 @@ async def _prune(terminals: Terminals, request: requests.Prune) -> list[Row]:
     chosen = select_prunable(candidates, ended_before_us=before_us, keep_bytes=request.keep_bytes)
     if not request.only_say:
         for candidate in chosen:
+            terminal = terminals.running.get(candidate.channel)
+            if terminal is not None:
+                terminals.abandon(terminal)
             await wait_for(terminals.forget(candidate.channel))
     return [rows[candidate.channel] for candidate in chosen]
 

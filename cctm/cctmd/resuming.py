@@ -22,8 +22,9 @@ from cctm.cctmd.keeper_link import Kept
 from cctm.cctmd.opening import new_keys, store_keys
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import ChannelKeys, Screen
+from cctm.cctmd.services import wait_for
 from cctm.cctmd.terminal import Ending
-from cctm.cctmd.terminals import StoredSoFar, Terminals, wait_for
+from cctm.cctmd.terminals import StoredSoFar, Terminals
 from cctm.keeper import wire
 from cctm.protocol.events import Gap, How
 from cctm.protocol.keys import ChannelId, EpochSecret, StreamId, WriterKey, channel_id

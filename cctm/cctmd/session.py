@@ -14,13 +14,14 @@ from typing import Final
 import trio
 
 from cctm import __version__
+from cctm.cctmd.agent import point_to_agent
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.feed import Feed
 from cctm.cctmd.history import earlier_output, last_output, shown_history
 from cctm.cctmd.requests import answer
+from cctm.cctmd.services import RefusedError
 from cctm.cctmd.sockets import receive
 from cctm.cctmd.terminal import Ending, Terminal
-from cctm.cctmd.terminals import RefusedError
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader
 from cctm.protocol.control.values import Mode, Others, Reason, Rights
@@ -48,7 +49,7 @@ class Session:
         self._daemon.sessions.add(self)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.feed.run)
+                nursery.start_soon(self._send, nursery.cancel_scope)
                 with contextlib.suppress(MalformedError):
                     await self._read()
                 nursery.cancel_scope.cancel()
@@ -58,8 +59,14 @@ class Session:
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 
+    async def _send(self, session: trio.CancelScope) -> None:
+        await self.feed.run()
+        # A client that has left is read to the end: what it typed before counts. One that never reads is dropped.
+        if self.feed.overrun:
+            session.cancel()
+
     async def _read(self) -> None:
-        while not self.feed.broken:
+        while True:
             data = await receive(self._socket, RECEIVE_BYTES)
             if not data:
                 return
@@ -91,6 +98,7 @@ class Session:
             elif isinstance(message, requests.Attach):
                 await self._attach(message)
             else:
+                await self.feed.room()
                 for reply in await answer(self._daemon, message):
                     self.feed.send(reply)
         except RefusedError as refused:
@@ -115,7 +123,7 @@ class Session:
             raise RefusedError(
                 Reason.FAILED, "A terminal has 1 to 65535 columns and rows.", "Choose another size."
             )
-        self._refresh_agent(request.ssh_auth_sock)
+        point_to_agent(self._daemon.home, request.ssh_auth_sock)
         terminals = self._daemon.terminals
         if request.target:
             channel = terminals.find(request.target)
@@ -170,17 +178,6 @@ class Session:
         )
         self.feed.send(replies.History(last.output))
         self.feed.send(replies.Ended(last.how, last.code))
-
-    def _refresh_agent(self, agent: bytes | None) -> None:
-        """Programs find the SSH agent of whoever attached last."""
-        link = os.fsencode(self._daemon.home.agent_link)
-        if agent and agent.startswith(b"/") and b"\0" not in agent and agent != link:
-            draft = link + b".new"
-            with contextlib.suppress(OSError):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(draft)
-                os.symlink(agent, draft)
-                os.replace(draft, link)
 
     # --- Viewer
 

@@ -9,6 +9,7 @@ clients get it before it is sealed; the keeper is told only what survives a powe
 
 import fcntl
 import struct
+import sys
 import termios
 from dataclasses import dataclass
 from enum import Enum
@@ -29,6 +30,10 @@ from cctm.protocol.keys import ChannelId, StreamId
 QUOTA_TEXT: Final = (
     "This terminal's record has reached its quota: its program waits. End it, or raise CCTM_QUOTA."
 )
+# Which Python's termios does not name.
+_TIOCGSID: Final = 0x5429 if sys.platform == "linux" else 0x40047463
+
+INPUT_BYTES: Final = 32 * 1024  # in one event, so that an entry holds it
 OWN: Final = b""  # the host's own user, in `who` and `by`
 
 
@@ -37,6 +42,7 @@ class Held(Enum):
 
     ROOM = "disk full"
     QUOTA = "quota reached"
+    FAILED = "recording failed, see daemon.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +162,13 @@ class Terminal:
 
     def input(self, data: bytes) -> None:
         """What a driver typed."""
-        shown = data if self.record_input and not self._asks_for_password() else None
-        length = len(data)
+        is_shown = self.record_input and not self._asks_for_password()
         self.pty.write(data)
-        self.recorder.event(lambda dt_us: Input(dt_us, OWN, length, shown))
+        for start in range(0, len(data), INPUT_BYTES):
+            self._record_input(data[start : start + INPUT_BYTES], is_shown=is_shown)
+
+    def _record_input(self, data: bytes, *, is_shown: bool) -> None:
+        self.recorder.event(lambda dt_us: Input(dt_us, OWN, len(data), data if is_shown else None))
 
     def _asks_for_password(self) -> bool:
         """Line mode without echo (SPEC.md §3.1)."""
@@ -217,6 +226,15 @@ class Terminal:
             if not self._held:
                 self.recorder.held = False
                 self.recorder.seal(Sync.NOW)
+
+
+def session_leader(master: int) -> int | None:
+    """The process whose terminal *master* is; None if there is none (yet, or any more)."""
+    try:
+        answer = fcntl.ioctl(master, _TIOCGSID, bytes(4))
+    except OSError:
+        return None
+    return int.from_bytes(answer, sys.byteorder) or None
 
 
 def set_window_size(master: int, cols: int, rows: int) -> None:

@@ -10,58 +10,38 @@ Invariants: names are unique among running terminals. The catalogue is used on t
 serving began.
 """
 
+import contextlib
+import logging
 import os
-import shlex
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import trio
 
-from cctm.archive.catalogue import About, Catalogue, Checkpoint, State
+from cctm.archive.catalogue import About, Checkpoint, State
 from cctm.archive.files import channel_directory, list_channels
-from cctm.archive.room import Limits
-from cctm.archive.storage import Storage, Sync
-from cctm.cctmd.clock import Clock
+from cctm.archive.storage import Sync
+from cctm.cctmd.child import shown_command
 from cctm.cctmd.keeper_link import KeeperLink, Kept
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import BATCH_US, ChannelKeys, Durable, Recorder, Screen
-from cctm.cctmd.terminal import Ending, Terminal
-from cctm.home import Home
+from cctm.cctmd.services import RefusedError, Services, wait_for
+from cctm.cctmd.terminal import Ending, Held, Terminal, session_leader
 from cctm.keeper import wire
 from cctm.protocol.control.values import Reason
 from cctm.protocol.events import How, LogHead
-from cctm.protocol.keys import ChannelId, DeviceKeys, StreamId
+from cctm.protocol.keys import ChannelId, StreamId
+
+LOG = logging.getLogger(__name__)
 
 CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
 MIN_ID_DIGITS: Final = 4
+STALL_S: Final = 1.0  # after which whoever waits for storage asks whether it stands still
 
 T = TypeVar("T")
-
-
-class RefusedError(Exception):
-    """A client asked for what cannot be: why, one sentence on what happened, one on what to do."""
-
-    def __init__(self, reason: Reason, what: str, advice: str) -> None:
-        super().__init__(reason, what, advice)
-        self.reason = reason
-        self.what = what
-        self.advice = advice
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What all terminals share."""
-
-    home: Home
-    device: DeviceKeys
-    catalogue: Catalogue
-    storage: Storage
-    clock: Clock
-    limits: Limits
-    nursery: trio.Nursery
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +102,13 @@ class Terminals:
     def _hand_back(self, terminal: Terminal) -> None:
         """The keeper that held *terminal* is gone: give its master to the next one."""
         end = terminal.recent.end
+        terminal.pid = terminal.pid or session_leader(terminal.pty.master)
+        if terminal.pid is None:  # it was about to start
+            terminal.end(Ending(How.LOST, 0))
+            return
         terminal.lost(end, None)
-        terminal.recorder.seal()
-        adopt = wire.Adopt(wire.StreamId(terminal.stream), terminal.channel.hex(), terminal.pid or 1, end)
+        self.touch(terminal)
+        adopt = wire.Adopt(wire.StreamId(terminal.stream), terminal.channel.hex(), terminal.pid, end)
         self.link.send(adopt, terminal.pty.master)
         self.link.send(wire.Resume(wire.StreamId(terminal.stream), end))
 
@@ -132,8 +116,9 @@ class Terminals:
         """Bytes of one terminal."""
         terminal = self._streams.get(stream)
         if terminal is not None and terminal.ending is None:
-            terminal.output(offset, data)
-            self._touched.add(terminal)
+            with self._contained(terminal):
+                terminal.output(offset, data)
+                self._touched.add(terminal)
 
     def ended(self, stream: StreamId, how: int, code: int, end: int) -> None:
         """A terminal ended, at offset *end* of its stream."""
@@ -143,13 +128,15 @@ class Terminals:
         if end > terminal.recent.end:
             terminal.lost(terminal.recent.end, end - terminal.recent.end)
         self._touched.discard(terminal)
-        terminal.end(Ending(How(how), code))
+        with self._contained(terminal):
+            terminal.end(Ending(How(how), code))
 
     def turn_over(self) -> None:
         """Seal what was quiet; the rest waits for the tick."""
         for terminal in [terminal for terminal in self._touched if terminal.recorder.due]:
-            terminal.recorder.seal()
             self._touched.discard(terminal)
+            with self._contained(terminal):
+                terminal.recorder.seal()
         if self._touched:
             self._tick.set()
 
@@ -166,7 +153,17 @@ class Terminals:
             self._tick = trio.Event()
             touched, self._touched = self._touched, set()
             for terminal in touched:
-                terminal.recorder.seal()
+                with self._contained(terminal):
+                    terminal.recorder.seal()
+
+    @contextlib.contextmanager
+    def _contained(self, terminal: Terminal) -> Iterator[None]:
+        """A bug that one terminal runs into holds that one; the keeper has its bytes for the next daemon."""
+        try:
+            yield
+        except Exception:
+            LOG.exception("terminal %s cannot be recorded", terminal.channel.hex()[:8])
+            terminal.hold(Held.FAILED)
 
     # --- what storage says
 
@@ -257,7 +254,7 @@ class Terminals:
             screen.stream,
             recorder,
             pty,
-            command=shlex.join(os.fsdecode(part) for part in about.argv),
+            command=shown_command(about.argv),
             created_us=about.created_us,
             record_input=record_input,
             pid=pid,
@@ -391,9 +388,15 @@ class Terminals:
             await self._concluded.wait()
 
     async def settle(self) -> None:
-        """Return once everything that was read so far is stored."""
+        """Return once everything that was read so far is stored, or nothing can be stored for now."""
         self.seal_all()
-        await wait_for(self.services.storage.barrier())
+        stored = self.services.storage.barrier()
+        while True:
+            with trio.move_on_after(STALL_S):
+                await wait_for(stored)
+                return
+            if self.stalled:
+                return
 
 
 def archive_bytes(archive: str) -> dict[ChannelId, int]:
@@ -416,12 +419,3 @@ def _known(terminal: Terminal, durable: Durable) -> Checkpoint:
         durable.place.end,
         closed=terminal.ending is not None and durable.head.size == terminal.recorder.sealed_size,
     )
-
-
-async def wait_for(future: "Future[T]") -> T:
-    """The result of work on the storage thread."""
-    token = trio.lowlevel.current_trio_token()
-    done = trio.Event()
-    future.add_done_callback(lambda _: token.run_sync_soon(done.set))
-    await done.wait()
-    return future.result()

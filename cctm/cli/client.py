@@ -15,7 +15,7 @@ from cctm.home import Home
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
 from cctm.protocol.control.values import Reason
-from cctm.protocol.errors import MalformedError
+from cctm.protocol.errors import LocalError, MalformedError
 
 ReplyT = TypeVar("ReplyT", bound=tuple[object, ...])
 
@@ -27,7 +27,8 @@ class RefusedError(UserError):
 
     def __init__(self, refused: replies.Refused) -> None:
         super().__init__(refused.what, refused.advice)
-        self.reason = Reason(refused.reason)
+        known = refused.reason in set(Reason)
+        self.reason = Reason(refused.reason) if known else Reason.FAILED
 
 
 class DaemonGoneError(UserError):
@@ -69,9 +70,21 @@ class Client:
         return self.ask(requests.Hello(VERSION, __version__), replies.Welcome)
 
     def send(self, message: tuple[object, ...]) -> None:
-        """Send one message."""
+        """Send one message.
+
+        Raises:
+            UserError: what the user said cannot be sent.
+            DaemonGoneError: the connection ended.
+        """
         try:
-            self.socket.sendall(encode_message(message))
+            frame = encode_message(message)
+        except LocalError as error:
+            raise UserError(
+                "That is too long, or not text.",
+                "Shorten the command line or the environment; names are UTF-8.",
+            ) from error
+        try:
+            self.socket.sendall(frame)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise DaemonGoneError from error
 

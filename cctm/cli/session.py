@@ -2,7 +2,7 @@
 
     stdin ─► prefix keys ─► Input ─► daemon            daemon ─► Output ─► modes ─► stdout
     the connection ends without Ended ─► connect again, resume at the offset seen; keys typed meanwhile are dropped
-    if that took more than 2 s: nothing that was typed may run late
+    if that took more than 5 s: nothing that was typed may run late
 
 One poll loop; the screen is written in pieces that a slow terminal takes without stopping the loop for long.
 """
@@ -30,7 +30,7 @@ READ_BYTES: Final = 256 * 1024
 WRITE_BYTES: Final = 64 * 1024
 HISTORY_BYTES: Final = 32 * 1024
 RECONNECT_S: Final = 30.0
-FORGET_KEYS_S: Final = 2.0
+FORGET_KEYS_S: Final = 5.0
 BELL: Final = b"\a"
 
 
@@ -189,7 +189,12 @@ class Session:
         self._client.close()
         cols, rows = terminal.size()
         request = self._request._replace(
-            target=self._attached.channel.hex(), cols=cols, rows=rows, resume=self._offset, history_bytes=0
+            target=self._attached.channel.hex(),
+            cols=cols,
+            rows=rows,
+            others=Others.KEEP,  # those who came meanwhile are not those whom the user meant
+            resume=self._offset,
+            history_bytes=0,
         )
         lost_at = time.monotonic()
         while True:

@@ -24,8 +24,10 @@ def size(count: int) -> str:
     value = float(count)
     for unit in ("KiB", "MiB", "GiB", "TiB"):
         value /= 1024
-        if value < 1024 or unit == "TiB":
-            return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+        if value < 9.95:
+            return f"{value:.1f} {unit}"
+        if value < 1023.5 or unit == "TiB":
+            return f"{value:.0f} {unit}"
     raise AssertionError
 
 

@@ -99,12 +99,10 @@ class Holder:
         """Hold a terminal whose program was started before this keeper (or its code) was there."""
         self._add(terminal)
         self._room.total += len(terminal.held)
-        if terminal.reads and not terminal.adopted and terminal.exit is None:
-            self._leaders[terminal.pid] = terminal
         if terminal.state is State.RUNNING:
             self._watch(terminal)
-        elif terminal.state is State.DRAINING:
-            self._read_turn(terminal)
+            if not terminal.adopted:
+                self._leaders[terminal.pid] = terminal
 
     def _add(self, terminal: Terminal) -> None:
         self._terminals[terminal.id] = terminal
@@ -193,7 +191,7 @@ class Holder:
             self._on_outcome(terminal, 0)
         if self._leaders.pop(pid, None) is not None:
             self._unwatch(terminal)
-            terminal.reaped(exit_)
+            terminal.exit = exit_
             self._read_turn(terminal)
         return True
 
@@ -219,24 +217,22 @@ class Holder:
 
     def _read_turn(self, terminal: Terminal) -> None:
         """Read one turn, hand it on, and find out whether the terminal pauses, hung up or has ended."""
-        draining = terminal.state is State.DRAINING
+        draining = terminal.exit is not None
         held = terminal.held
-        # The last 64 KiB are taken whatever is held: no end must wait for somebody to make room.
-        left = TURN_BYTES if draining else self._room.left(len(held))
-        if left == 0:
+        # What is there after the leader's end is taken whatever is held: no end must wait for somebody to make
+        # room. The kernel holds some 12 KiB, so a turn is more than the leader can have left.
+        limit = TURN_BYTES if draining else min(TURN_BYTES, self._room.left(len(held)))
+        if limit == 0:
             self._unwatch(terminal)
             self._paused.add(terminal)
             return
-        limit = min(left, TURN_BYTES, terminal.drain_left if draining else TURN_BYTES)
         master = terminal.master
         got = 0
-        is_empty = False
         is_hung_up = False
         while got < limit:
             try:
                 data = os.read(master, min(_READ_BYTES, limit - got))
             except BlockingIOError:
-                is_empty = True
                 break
             except OSError:  # EIO: nobody has the other side open
                 is_hung_up = True
@@ -250,11 +246,7 @@ class Holder:
                 break
         self._room.total += got
         if draining:
-            terminal.drain_left -= got
-            if is_empty or is_hung_up or terminal.drain_left == 0:
-                terminal.state = State.ENDED
-            else:
-                self._paused.add(terminal)
+            terminal.state = State.ENDED
         elif is_hung_up and terminal.adopted:
             self._unwatch(terminal)
             terminal.exit = Exit(How.LOST, 0)
@@ -294,18 +286,11 @@ class Holder:
             self._room_grew = False
             for terminal in list(self._paused):
                 if self._room.left(len(terminal.held)):
-                    self._go_on(terminal)
+                    self._watch(terminal)
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
             for terminal in list(self._hung_up):
-                self._go_on(terminal)
-
-    def _go_on(self, terminal: Terminal) -> None:
-        if terminal.state is State.DRAINING:
-            self._paused.discard(terminal)
-            self._read_turn(terminal)
-        else:
-            self._watch(terminal)
+                self._watch(terminal)
 
     # --- going
 

@@ -1,8 +1,8 @@
 """One held terminal, and how much all of them may hold (SPEC.md §7.1, §7.2). No system calls.
 
-    PREPARED --START--> STARTING --exec'd--> RUNNING --reaped--> DRAINING --drained--> ENDED --FORGET--> gone
+    PREPARED --START--> STARTING --exec'd--> RUNNING --leader reaped, master drained--> ENDED --FORGET--> gone
         |                   |
-        +--daemon gone------+--FAILED--> gone
+        +--daemon gone      +--FAILED--> gone
 
 Offsets count the bytes of the stream; what lies between `base` and `end` is held:
 
@@ -23,7 +23,6 @@ from typing import Final
 from cctm.keeper.wire import Ended, Exit, StreamId
 
 TURN_BYTES: Final = 65536  # read and sent at once, before it is another terminal's turn
-DRAIN_BYTES: Final = 65536  # read after the leader's end, at most
 TERMINAL_BYTES: Final = 4 * 1024 * 1024
 TOTAL_BYTES: Final = 64 * 1024 * 1024
 LEAST_BYTES: Final = 4096  # what each terminal may hold at any rate; less room than this is none
@@ -33,7 +32,6 @@ class State(enum.Enum):
     PREPARED = "prepared"
     STARTING = "starting"
     RUNNING = "running"
-    DRAINING = "draining"
     ENDED = "ended"
 
 
@@ -43,7 +41,7 @@ class OffsetError(Exception):
 
 class Terminal:
     __slots__ = (
-        "adopted", "base", "drain_left", "exit", "flowing", "held", "id", "master", "pid", "queued", "sent",
+        "adopted", "base", "exit", "flowing", "held", "id", "master", "pid", "queued", "sent",
         "slave", "started", "state", "tag", "told_end", "watched",
     )  # fmt: skip
 
@@ -59,18 +57,12 @@ class Terminal:
         self.exit: Exit | None = None
         self.held = bytearray()
         self.base = 0
-        self.drain_left = DRAIN_BYTES
         self.watched = False  # the master is in the selector
         self.forget_connection()
 
     @property
     def end(self) -> int:
         return self.base + len(self.held)
-
-    @property
-    def reads(self) -> bool:
-        """Whether output may still come."""
-        return self.state is State.RUNNING or self.state is State.DRAINING
 
     def forget_connection(self) -> None:
         """The daemon went: nothing flows until the next one says from where."""
@@ -112,10 +104,6 @@ class Terminal:
         del self.held[:freed]
         self.base = offset
         return freed
-
-    def reaped(self, exit_: Exit) -> None:
-        self.exit = exit_
-        self.state = State.DRAINING
 
     @property
     def has_news(self) -> bool:

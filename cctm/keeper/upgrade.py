@@ -104,7 +104,6 @@ def _header(keeper: Keeper, terminals: list[Terminal]) -> dict[str, Any]:
                 "exit": it.exit,
                 "base": it.base,
                 "held": len(it.held),
-                "drain_left": it.drain_left,
             }
             for it in terminals
         ],
@@ -157,5 +156,4 @@ def _terminal(fields: dict[str, Any], held: bytes) -> Terminal:
     terminal.exit = None if fields["exit"] is None else Exit(How(fields["exit"][0]), fields["exit"][1])
     terminal.base = terminal.sent = fields["base"]
     terminal.held += held
-    terminal.drain_left = fields["drain_left"]
     return terminal

@@ -1,28 +1,31 @@
 r"""Modes: what a program switched on in the terminal, from its output; and how to bring a terminal back.
 
 Kept: DEC private modes (CSI ? n h/l), keypad (ESC = / ESC >), cursor style (CSI n SP q), margins (CSI t ; b
-r), kitty keyboard flags (CSI > n u / CSI < n u), modifyOtherKeys (CSI > 4 ; n m), full and soft reset (ESC c,
-CSI ! p).
+r), kitty keyboard flags (CSI > n u / CSI < n u / CSI = n u), modifyOtherKeys (CSI > 4 ; n m), full and soft
+reset (ESC c, CSI ! p).
 
-Invariant: a sequence that is cut by the end of a piece of input is understood with the next piece; at most
-CARRY bytes are kept for that.
+Invariants: any bytes are taken. A sequence that is cut by the end of a piece of input is understood with the
+next piece; at most CARRY bytes are kept for that, and modes up to MAX_MODE: a program cannot make this grow.
 """
 
 import re
 from typing import Final
 
 CARRY: Final = 64
+MAX_MODE: Final = 9999
 
 CURSOR_VISIBLE: Final = 25
 ON_BY_DEFAULT: Final = frozenset({7, CURSOR_VISIBLE})
 # DECCOLM clears the screen whichever way it is set; synchronized output ends by itself.
 NOT_TOUCHED: Final = frozenset({3, 2026})
 ALTERNATE: Final = frozenset({47, 1047, 1049})
+# Application cursor keys, origin, wrapping, cursor: a soft reset leaves mouse, paste and alternate screen alone.
+SOFTLY_RESET: Final = frozenset({1, 6, 7, CURSOR_VISIBLE})
 
 _SEQUENCE: Final = re.compile(
-    rb"\x1b(?:\[\?([0-9;]{1,32})([hl])|([=>c])|\[([0-6]?) q|\[([0-9;]{1,16})r|\[([><])([0-9;]{0,16})([um])|(\[!p))"
+    rb"\x1b(?:\[\?([0-9;]{1,32})([hl])|([=>c])|\[([0-6]?) q|\[([0-9;]{0,16})r|\[([><=])([0-9;]{0,16})([um])|(\[!p))"
 )
-_UNFINISHED: Final = re.compile(rb"\x1b(?:\[[?!><]?[0-9;]{0,32} ?)?\Z")
+_UNFINISHED: Final = re.compile(rb"\x1b(?:\[[?!><=]?[0-9;]{0,32} ?)?\Z")
 
 
 class Modes:
@@ -38,6 +41,7 @@ class Modes:
         self.cursor_style = b""
         self.margins = False
         self.kitty_depth = 0
+        self.kitty_flags = False
         self.modify_keys = False
 
     def feed(self, data: bytes) -> None:
@@ -55,7 +59,7 @@ class Modes:
         modes, on, escape, style, margins, kitty, number, final, soft_reset = match.groups()
         if modes is not None:
             for mode in modes.split(b";"):
-                if mode:
+                if mode and int(mode) <= MAX_MODE:
                     self.private[int(mode)] = on == b"h"
         elif escape is not None:
             if escape == b"c":
@@ -65,14 +69,21 @@ class Modes:
         elif style is not None:
             self.cursor_style = style
         elif margins is not None:
-            self.margins = True
+            self.margins = margins != b""
         elif soft_reset is not None:
-            self._reset()
+            self.private = {mode: on for mode, on in self.private.items() if mode not in SOFTLY_RESET}
+            self.keypad = self.margins = False
         elif final == b"u":
-            step = 1 if kitty == b">" else -int(number or b"1")
-            self.kitty_depth = min(max(0, self.kitty_depth + step), 99)
+            self._apply_kitty(kitty, int(number.partition(b";")[0] or b"0"))
         elif kitty == b">" and number.startswith(b"4"):
             self.modify_keys = number not in {b"4", b"4;0"}
+
+    def _apply_kitty(self, action: bytes, number: int) -> None:
+        if action == b"=":
+            self.kitty_flags = number != 0
+        else:
+            step = 1 if action == b">" else -max(1, number)
+            self.kitty_depth = min(max(0, self.kitty_depth + step), 99)
 
     @property
     def alternate(self) -> bool:
@@ -100,6 +111,8 @@ class Modes:
         parts = [b"\x1b[0m\x1b(B\x0f"]
         if self.kitty_depth:
             parts.append(b"\x1b[<%du" % self.kitty_depth)
+        if self.kitty_flags:
+            parts.append(b"\x1b[=0u")
         if self.modify_keys:
             parts.append(b"\x1b[>4;0m")
         if self.margins:

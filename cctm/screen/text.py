@@ -6,8 +6,10 @@ A line discipline, not a screen: carriage return, backspace, tab, erase in line 
 within the line; sequences that leave the line end it where they move down, and are dropped otherwise; what is
 shown on the alternate screen (editors, pagers) is left out, as it leaves nothing behind on a terminal either.
 
-Invariants: any bytes are taken; a line is at most MAX_LINE characters long (then it is broken); memory is
-bounded by that.
+What is a string to a terminal (titles, the clipboard, pictures) is passed over, however long.
+
+Invariants: any bytes are taken; the lines do not depend on the pieces in which they come; a line is at most
+MAX_LINE characters long (then it is broken); memory is bounded by that.
 """
 
 import codecs
@@ -16,18 +18,22 @@ from collections.abc import Iterator
 from typing import Final
 
 MAX_LINE: Final = 1024 * 1024
-MAX_SEQUENCE: Final = 4096
+MAX_SEQUENCE: Final = 1024
 TAB: Final = 8
 
+_PARAMETERS: Final = f"[0-?]{{0,{MAX_SEQUENCE}}}"
+_INTERMEDIATES: Final = f"[ -/]{{0,{MAX_SEQUENCE}}}"
 _TOKEN: Final = re.compile(
     r"(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
-    r"|\x1b\[(?P<parameters>[0-?]*)[ -/]*(?P<final>[@-~])"
-    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
-    r"|\x1b[ -/]+[0-~]"
+    rf"|\x1b\[(?P<parameters>{_PARAMETERS}){_INTERMEDIATES}(?P<final>[@-~])"
+    r"|(?P<string>\x1b[\]PX^_])"
+    rf"|\x1b(?=[ -/]){_INTERMEDIATES}[0-~]"
     r"|\x1b[0-OQ-WYZ\\`-~]"
     r"|(?P<control>[\x00-\x1a\x1c-\x1f\x7f-\x9f])"
 )
-_UNFINISHED: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
+_UNFINISHED: Final = re.compile(rf"\x1b(?:\[{_PARAMETERS}{_INTERMEDIATES}|{_INTERMEDIATES})\Z")
+# BEL, CAN, SUB, ST; and ESC, which begins the next sequence, mostly the ST of 7 bits.
+_END_OF_STRING: Final = re.compile(r"[\x07\x18\x1a\x9c]|(?=\x1b)")
 _ALTERNATE: Final = frozenset({"47", "1047", "1049"})
 
 
@@ -40,37 +46,47 @@ class TextLines:
         self._line: list[str] = []
         self._column = 0
         self._alternate = False
+        self._in_string = False
 
     def feed(self, data: bytes) -> Iterator[str]:
         """The lines that *data* finishes, without their ends."""
-        text = self._rest + self._decode(data)
-        self._rest = ""
-        at = 0
-        while at < len(text):
-            match = _TOKEN.match(text, at)
-            if match is None:
-                if _UNFINISHED.match(text, at) and len(text) - at < MAX_SEQUENCE:
-                    self._rest = text[at:]
-                    return
-                at += 1  # an escape that begins nothing
-                continue
-            at = match.end()
-            yield from self._take(match)
+        yield from self._feed(self._decode(data))
 
     def finish(self) -> Iterator[str]:
         """The last line, if it has no end."""
+        yield from self._feed(self._decode(b"", final=True))
         if self._line:
             yield self._flush()
+
+    def _feed(self, text: str) -> Iterator[str]:
+        text = self._rest + text
+        self._rest = ""
+        at = 0
+        while at < len(text):
+            if self._in_string:
+                end = _END_OF_STRING.search(text, at)
+                self._in_string = end is None
+                at = len(text) if end is None else end.end()
+                continue
+            match = _TOKEN.match(text, at)
+            if match is not None:
+                at = match.end()
+                yield from self._take(match)
+            elif _UNFINISHED.match(text, at):
+                self._rest = text[at:]
+                return
+            else:
+                at += 1  # an escape that begins nothing
 
     def _take(self, match: re.Match[str]) -> Iterator[str]:
         if match["final"] is not None:
             yield from self._sequence(match["parameters"], match["final"])
+        elif match["string"] is not None:
+            self._in_string = True
         elif self._alternate:
             return
         elif match["text"] is not None:
-            self._write(match["text"])
-            if len(self._line) > MAX_LINE:
-                yield self._flush()
+            yield from self._write(match["text"])
         elif match["control"] is not None:
             yield from self._control(match["control"])
 
@@ -83,7 +99,7 @@ class TextLines:
             case "\b":
                 self._column = max(0, self._column - 1)
             case "\t":
-                self._column = (self._column // TAB + 1) * TAB
+                self._column = min((self._column // TAB + 1) * TAB, MAX_LINE)
             case _:
                 return
 
@@ -108,15 +124,21 @@ class TextLines:
                 del self._line[self._column : self._column + max(1, count)]
             case "B" | "E" | "H" | "f" | "d" | "J" if self._line:
                 yield self._flush()
+            case "E" | "H" | "f":
+                self._column = 0
             case _:
                 return
 
-    def _write(self, text: str) -> None:
-        line, column = self._line, self._column
-        if column > len(line):
-            line.extend(" " * (column - len(line)))
-        line[column : column + len(text)] = text
-        self._column = column + len(text)
+    def _write(self, text: str) -> Iterator[str]:
+        while text:
+            if self._column >= MAX_LINE:
+                yield self._flush()
+            line, column = self._line, self._column
+            piece, text = text[: MAX_LINE - column], text[MAX_LINE - column :]
+            if column > len(line):
+                line.extend(" " * (column - len(line)))
+            self._column = column + len(piece)
+            line[column : self._column] = piece
 
     def _erase(self, parameters: str) -> None:
         match parameters:

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from machine import CCTM, Machine, Screen, alive, until
 
 from cctm.keeper import wire
 from cctm.protocol.control import requests
 from cctm.protocol.control.frames import VERSION, encode_message
+from machine import CCTM, Machine, Screen, alive, until
 
 
 def test_two_first_commands_at_the_same_moment_share_one_daemon(machine: Machine) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+
 from machine import Machine, alive, until
 
 PRINT = (

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from machine import Machine, alive, until
 
 # `make torture` asks for more.
@@ -103,7 +104,8 @@ def test_a_client_goes_on_where_it_was_when_the_daemon_comes_back(machine: Machi
         screen.expect(b"on1e")
         daemon = machine.daemon_pid
         os.kill(daemon, signal.SIGKILL)
-        until(lambda: not alive(daemon))  # what a dying daemon was sent is lost: at most once, never twice
+        until(lambda: not alive(daemon))
+        until(lambda: machine.terminals()["work"]["clients"] == 1, "the client is back")
         screen.type(b"echo tw$((1))o\r")
         screen.expect(b"tw1o")
         assert screen.received.count(b"on1e") == 1

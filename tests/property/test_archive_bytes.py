@@ -2,10 +2,10 @@
 
 import tempfile
 
-from archive_fixtures import records, small_recording
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archive_fixtures import records, small_recording
 from cctm.archive.catalogue import About, State, decode_about_untrusted, encode_about
 from cctm.archive.segment import MAGIC, Record, scan
 from cctm.protocol.events import How

@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import EMPTY_KEYFRAME, entries, host_writer, nonce
-from strategies import host_chains
 
 from cctm.protocol.entry import EntryKind
 from cctm.protocol.errors import ChainError
 from cctm.protocol.events import LogHead, Paused
 from cctm.protocol.log import LogVerifier, LogWriter
+from samples import EMPTY_KEYFRAME, entries, host_writer, nonce
+from strategies import host_chains
 
 
 def verifier_of(writer: LogWriter) -> LogVerifier:

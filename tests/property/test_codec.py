@@ -3,10 +3,10 @@
 import msgpack
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import values
 
 from cctm.protocol.codec import Value, decode_untrusted, encode
 from cctm.protocol.errors import MalformedError
+from strategies import values
 
 
 @given(values)

@@ -5,21 +5,6 @@ import dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import CHANNEL, DEVICE, EPOCH, HOST, INCARNATION, OTHER_DEVICE
-from strategies import (
-    epochs,
-    event_lists,
-    events,
-    hash_bytes,
-    kinds_with_events,
-    nonces,
-    open_bodies,
-    sealed_entries,
-    seeds,
-    tables,
-    values,
-    wire_entries,
-)
 
 from cctm.protocol import entry as en
 from cctm.protocol import grant as gr
@@ -36,6 +21,21 @@ from cctm.protocol.seal import (
     unframe_untrusted,
     unwrap,
     wrap,
+)
+from samples import CHANNEL, DEVICE, EPOCH, HOST, INCARNATION, OTHER_DEVICE
+from strategies import (
+    epochs,
+    event_lists,
+    events,
+    hash_bytes,
+    kinds_with_events,
+    nonces,
+    open_bodies,
+    sealed_entries,
+    seeds,
+    tables,
+    values,
+    wire_entries,
 )
 
 LOG = log_id(HOST.public, CHANNEL, INCARNATION, 1)

@@ -5,13 +5,13 @@ import os
 import random
 import tempfile
 
-from archive_fixtures import drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memory_disk import MemoryDisk
 
+from archive_fixtures import drawn
 from cctm.archive.segment import Record, SegmentName, scan
 from cctm.archive.storage import LogRef, Storage, Sync
+from memory_disk import MemoryDisk
 
 REFS = [LogRef(drawn("channel", number % 2), drawn("log", number), number + 1) for number in range(3)]
 

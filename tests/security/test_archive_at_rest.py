@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 import zstandard
-from archive_fixtures import DEVICE, Recording, make_home
 
+from archive_fixtures import DEVICE, Recording, make_home
 from cctm.archive.catalogue import About, Catalogue
 from cctm.archive.device import load_or_create_device
 from cctm.archive.reader import Archive

@@ -4,6 +4,7 @@ import itertools
 import zlib
 
 import pytest
+
 from archive_fixtures import (
     DEVICE,
     Recording,
@@ -13,7 +14,6 @@ from archive_fixtures import (
     records,
     write_file,
 )
-
 from cctm.archive.catalogue import Catalogue, Checkpoint
 from cctm.archive.finding import Fault
 from cctm.archive.reader import Archive

@@ -7,12 +7,12 @@ import pkgutil
 from importlib import import_module
 
 import pytest
-from samples import CHANNEL, DEVICE, EPOCH, HOST, INCARNATION, NEXT_EPOCH, nonce
 
 import cctm.protocol
 from cctm.protocol.errors import OpenError
 from cctm.protocol.keys import hash32, log_id
 from cctm.protocol.seal import WRAP_ABOUT, WRAP_EPOCH, WRAP_WRITER, unwrap, wrap
+from samples import CHANNEL, DEVICE, EPOCH, HOST, INCARNATION, NEXT_EPOCH, nonce
 
 # SPEC.md §2 and §4. A new one is added here, to the specification and to the vectors.
 PERSONS = {

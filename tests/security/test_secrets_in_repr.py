@@ -1,13 +1,13 @@
 """Nothing that holds a secret shows it."""
 
 import pytest
-from samples import CHANNEL, DEVICE, EPOCH, HOST, NEXT_EPOCH, TABLE, begin, host_writer
 
 from cctm.protocol.entry import EntryKind, Place
 from cctm.protocol.errors import LocalError
 from cctm.protocol.grant import Grant, Recipient, open_grant_untrusted
 from cctm.protocol.keys import EpochSecret
 from cctm.protocol.log import LogVerifier
+from samples import CHANNEL, DEVICE, EPOCH, HOST, NEXT_EPOCH, TABLE, begin, host_writer
 
 SECRETS = [
     DEVICE.seed,

@@ -3,22 +3,6 @@
 import dataclasses
 
 import pytest
-from samples import (
-    CHANNEL,
-    DATA_EVENTS,
-    DEVICE,
-    EPOCH,
-    HOST,
-    INCARNATION,
-    MEMBER,
-    NEXT_EPOCH,
-    OTHER_CHANNEL,
-    OUTPUT,
-    drawn,
-    entries,
-    host_log,
-    nonce,
-)
 
 from cctm.protocol.codec import encode
 from cctm.protocol.entry import (
@@ -36,6 +20,22 @@ from cctm.protocol.grant import open_grant_untrusted, open_table_untrusted
 from cctm.protocol.keys import Digest, EntryKey, KeyId, LogId, entry_key, log_id
 from cctm.protocol.log import LogVerifier
 from cctm.protocol.seal import unwrap, wrap
+from samples import (
+    CHANNEL,
+    DATA_EVENTS,
+    DEVICE,
+    EPOCH,
+    HOST,
+    INCARNATION,
+    MEMBER,
+    NEXT_EPOCH,
+    OTHER_CHANNEL,
+    OUTPUT,
+    drawn,
+    entries,
+    host_log,
+    nonce,
+)
 
 LOG = log_id(HOST.public, CHANNEL, INCARNATION, 1)
 KEY = entry_key(EPOCH, CHANNEL, LOG)

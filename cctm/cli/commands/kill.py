@@ -14,7 +14,7 @@ def _signal_number(_context: click.Context, _parameter: click.Parameter, value: 
     if value is None:
         return 0
     name = value.upper().removeprefix("SIG")
-    if name.isdigit() and int(name) in {int(known) for known in signal.valid_signals()}:
+    if name.isascii() and name.isdecimal() and int(name) in {int(known) for known in signal.valid_signals()}:
         return int(name)
     number = getattr(signal, f"SIG{name}", None)
     if not isinstance(number, signal.Signals):

@@ -11,6 +11,7 @@ from cctm.cli.errors import UserError
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
 
+MOST = 2**63 - 1  # that a message carries; more than anything that is compared with it
 _UNITS_S = {"s": 1, "m": words.MINUTE_S, "h": words.HOUR_S, "d": words.DAY_S, "w": 7 * words.DAY_S}
 _UNITS_BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -21,7 +22,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | 
     match = re.fullmatch(r"([0-9]{1,9})([smhdw])", value)
     if match is None:
         raise click.BadParameter(f"{value!r} is not an age. Say 30d, 12h or 2w.")
-    return int(match[1]) * _UNITS_S[match[2]]
+    return min(int(match[1]) * _UNITS_S[match[2]], MOST // 1_000_000)
 
 
 def _bytes(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
@@ -30,7 +31,7 @@ def _bytes(_context: click.Context, _parameter: click.Parameter, value: str | No
     match = re.fullmatch(r"([0-9]{1,12})([KMGT]?)(?:i?B)?", value)
     if match is None:
         raise click.BadParameter(f"{value!r} is not a size. Say 500M or 20G.")
-    return int(match[1]) * _UNITS_BYTES[match[2]]
+    return min(int(match[1]) * _UNITS_BYTES[match[2]], MOST)
 
 
 @click.command(epilog="Example: cctm prune --older-than 30d")

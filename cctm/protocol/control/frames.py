@@ -13,7 +13,7 @@ from typing import Any, Final
 from cctm.protocol.codec import Value, decode_untrusted, encode
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.replies import Row
-from cctm.protocol.errors import MalformedError
+from cctm.protocol.errors import LocalError, MalformedError
 
 VERSION: Final = 0
 MAX_FRAME: Final = 1024 * 1024
@@ -115,9 +115,15 @@ def _fits(message: type[tuple[object, ...]], values: Value) -> bool:
 
 
 def encode_message(message: tuple[object, ...]) -> bytes:
-    """A whole frame."""
+    """A whole frame.
+
+    Raises:
+        LocalError: no frame can hold it, or its text is not Unicode.
+    """
     fields: tuple[Any, ...] = message
     body = encode([TYPES[type(message)], *fields])
+    if len(body) > MAX_FRAME:
+        raise LocalError("control message above the limit")
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 

@@ -5,8 +5,8 @@ import sqlite3
 import stat
 
 import pytest
-from archive_fixtures import DEVICE, drawn, read_file, write_file
 
+from archive_fixtures import DEVICE, drawn, read_file, write_file
 from cctm.archive.catalogue import (
     About,
     Catalogue,

@@ -5,8 +5,8 @@ import os
 import stat
 
 import pytest
-from archive_fixtures import DEVICE, make_home, write_file
 
+from archive_fixtures import DEVICE, make_home, write_file
 from cctm.archive.device import (
     decode_device_file_untrusted,
     encode_device_file,

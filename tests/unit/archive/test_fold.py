@@ -1,8 +1,8 @@
 """cctm.archive.fold: holes, overlaps and streams."""
 
 import pytest
-from archive_fixtures import drawn
 
+from archive_fixtures import drawn
 from cctm.archive.fold import NO_STREAM, Conflict, Hole, OutputFolder
 from cctm.protocol.events import Gap, Keyframe, Marked, Opened, Output
 

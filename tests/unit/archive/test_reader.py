@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from archive_fixtures import (
     DEVICE,
     Recording,
@@ -14,7 +15,6 @@ from archive_fixtures import (
     small_recording,
     write_file,
 )
-
 from cctm.archive import reader
 from cctm.archive.catalogue import About, Catalogue, State
 from cctm.archive.device import encode_device_file

@@ -4,6 +4,7 @@ import os
 import sqlite3
 
 import pytest
+
 from archive_fixtures import (
     DEVICE,
     WALL_US,
@@ -14,7 +15,6 @@ from archive_fixtures import (
     small_recording,
     write_file,
 )
-
 from cctm.archive.catalogue import About, Catalogue, State
 from cctm.archive.opening import Opener
 from cctm.archive.reader import Archive

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from archive_fixtures import (
     DEVICE,
     Recording,
@@ -15,8 +16,6 @@ from archive_fixtures import (
     write_file,
     write_log,
 )
-from memory_disk import MemoryDisk
-
 from cctm.archive.disk import Disk
 from cctm.archive.finding import Fault
 from cctm.archive.opening import Opener
@@ -27,6 +26,7 @@ from cctm.protocol.entry import EntryKind, encode_record
 from cctm.protocol.events import Gap, Keyframe, LogHead, Marked, Opened, Output
 from cctm.protocol.keys import WriterKey
 from cctm.protocol.log import LogWriter
+from memory_disk import MemoryDisk
 
 
 @pytest.fixture

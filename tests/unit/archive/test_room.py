@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from archive_fixtures import drawn
 
+from archive_fixtures import drawn
 from cctm.archive.room import GIB, Candidate, Limits, Space, free_space, select_prunable
 from cctm.home import HomeError
 

@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from archive_fixtures import drawn, record_spans, records, small_recording
 
+from archive_fixtures import drawn, record_spans, records, small_recording
 from cctm.archive import segment
 from cctm.archive.segment import MAGIC, Damage, Record, SegmentName, TornTail, find_record, frame, scan
 

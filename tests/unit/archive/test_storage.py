@@ -7,13 +7,13 @@ import threading
 import time
 
 import pytest
-from archive_fixtures import drawn, read_file, record_spans
-from memory_disk import MemoryDisk
 
+from archive_fixtures import drawn, read_file, record_spans
 from cctm.archive.disk import Disk
 from cctm.archive.segment import MAGIC
 from cctm.archive.storage import LogRef, Storage, Sync
 from cctm.protocol.errors import LocalError
+from memory_disk import MemoryDisk
 
 PATIENCE_S = 60
 

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from archive_fixtures import (
     DEVICE,
     Recording,
@@ -16,7 +17,6 @@ from archive_fixtures import (
     write_file,
     write_log,
 )
-
 from cctm.archive import walk
 from cctm.archive.catalogue import Catalogue, Checkpoint
 from cctm.archive.finding import Fault, Finding

@@ -4,11 +4,11 @@ import os
 import socket
 
 import pytest
-from keeper_driver import Driver
 
 from cctm.keeper import wire
 from cctm.keeper.connection import Connection
 from cctm.keeper.terminal import TURN_BYTES, State, Terminal
+from keeper_driver import Driver
 
 
 @pytest.fixture

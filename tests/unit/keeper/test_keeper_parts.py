@@ -9,16 +9,15 @@ import socket
 import time
 
 import pytest
-from keeper_driver import Driver
 
 from cctm.keeper import upgrade, wire
 from cctm.keeper.connection import Connection
 from cctm.keeper.holder import Holder, exit_of
 from cctm.keeper.keeper import Keeper, Setup
-from cctm.keeper.spawn import open_pty
 from cctm.keeper.supervision import Supervision
-from cctm.keeper.terminal import State, Terminal
+from cctm.keeper.terminal import State
 from cctm.keeper.wire import Exit, How, Where
+from keeper_driver import Driver
 
 NOFILE = resource.getrlimit(resource.RLIMIT_NOFILE)
 PATH = {b"PATH": b"/usr/bin:/bin"}
@@ -91,16 +90,6 @@ def test_a_start_without_descriptors_fails_and_says_so(world):
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, NOFILE)
     assert world.told == [wire.Failed(id_, None, errno.EMFILE, Where.FORK)]
-
-
-def test_a_terminal_whose_leader_ended_before_an_upgrade_is_drained_after_it(world):
-    master, slave = open_pty(80, 24)
-    os.write(slave, b"last words")
-    terminal = Terminal(bytes(16), "", master, State.DRAINING)
-    terminal.exit = Exit(How.EXITED, 0)
-    world.holder.take_over(terminal)
-    os.close(slave)
-    assert (terminal.state, bytes(terminal.held)) == (State.ENDED, b"last words")
 
 
 def test_a_master_that_is_left_alone_is_looked_at_again(world):

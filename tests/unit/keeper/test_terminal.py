@@ -58,8 +58,7 @@ def test_resuming_behind_the_end_is_an_error():
 
 def test_the_end_is_told_after_the_last_byte_and_once_per_connection():
     terminal = running(b"abc")
-    terminal.reaped(Exit(How.EXITED, 3))
-    assert terminal.state is State.DRAINING
+    terminal.exit = Exit(How.EXITED, 3)
     terminal.state = State.ENDED
     terminal.resume(0)
     assert terminal.last_words() is None

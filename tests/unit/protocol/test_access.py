@@ -3,7 +3,6 @@
 from typing import get_args
 
 import pytest
-from samples import CHANNEL, HOST, KEYFRAME, MEMBER, OUTPUT, PREDECESSOR, drawn
 
 from cctm.protocol.access import (
     Authority,
@@ -18,6 +17,7 @@ from cctm.protocol.access import (
 from cctm.protocol.entry import EntryKind
 from cctm.protocol.events import Document, Event, LogHead, Marked
 from cctm.protocol.keys import Digest, LogId
+from samples import CHANNEL, HOST, KEYFRAME, MEMBER, OUTPUT, PREDECESSOR, drawn
 
 MARK, UPDATE = Marked(0, "x"), Document(0, b"x")
 CUT = LogHead(LogId(drawn("log")), 5, Digest(drawn("head")))

@@ -3,6 +3,14 @@
 import dataclasses
 
 import pytest
+
+from cctm.protocol import entry as en
+from cctm.protocol.codec import encode
+from cctm.protocol.entry import EntryKind
+from cctm.protocol.errors import LocalError, MalformedError
+from cctm.protocol.events import MAX_DATA_BYTES, MAX_KEYFRAME_BYTES, Output
+from cctm.protocol.keys import NO_KEY, ZERO, Digest, entry_key, hash32, log_id, verify
+from cctm.protocol.seal import code, seal
 from samples import (
     CHANNEL,
     CLOSED,
@@ -19,14 +27,6 @@ from samples import (
     host_log,
     nonce,
 )
-
-from cctm.protocol import entry as en
-from cctm.protocol.codec import encode
-from cctm.protocol.entry import EntryKind
-from cctm.protocol.errors import LocalError, MalformedError
-from cctm.protocol.events import MAX_DATA_BYTES, MAX_KEYFRAME_BYTES, Output
-from cctm.protocol.keys import NO_KEY, ZERO, Digest, entry_key, hash32, log_id, verify
-from cctm.protocol.seal import code, seal
 
 LOG = log_id(HOST.public, CHANNEL, INCARNATION, 1)
 KEY = entry_key(EPOCH, CHANNEL, LOG)

@@ -4,11 +4,11 @@ import dataclasses
 from typing import get_args
 
 import pytest
-from samples import CLOSED, DATA_EVENTS, EMPTY_KEYFRAME, KEYFRAME, OPENED, OUTPUT, PREDECESSOR, STREAM
 
 from cctm.protocol import events as ev
 from cctm.protocol.codec import encode
 from cctm.protocol.errors import LocalError, MalformedError
+from samples import CLOSED, DATA_EVENTS, EMPTY_KEYFRAME, KEYFRAME, OPENED, OUTPUT, PREDECESSOR, STREAM
 
 EVERY_EVENT = (*DATA_EVENTS, KEYFRAME, EMPTY_KEYFRAME, CLOSED)
 

@@ -3,20 +3,6 @@
 import dataclasses
 
 import pytest
-from samples import (
-    CHANNEL,
-    DEVICE,
-    EPOCH,
-    HOST,
-    INCARNATION,
-    MEMBER,
-    NEXT_EPOCH,
-    OTHER_CHANNEL,
-    OTHER_DEVICE,
-    PREDECESSOR,
-    TABLE,
-    drawn,
-)
 
 from cctm.protocol.access import Role
 from cctm.protocol.codec import decode_untrusted, encode
@@ -39,6 +25,20 @@ from cctm.protocol.grant import (
 )
 from cctm.protocol.keys import DeviceKeys, Digest, EpochSecret, LogId, WriterId, log_id
 from cctm.protocol.seal import box, frame, unbox, unframe_untrusted
+from samples import (
+    CHANNEL,
+    DEVICE,
+    EPOCH,
+    HOST,
+    INCARNATION,
+    MEMBER,
+    NEXT_EPOCH,
+    OTHER_CHANNEL,
+    OTHER_DEVICE,
+    PREDECESSOR,
+    TABLE,
+    drawn,
+)
 
 LOG = log_id(HOST.public, CHANNEL, INCARNATION, 1)
 PLACE = Place(CHANNEL, LOG, 1, EntryKind.GRANT, NEXT_EPOCH.key_id, Digest(drawn("prev")))

@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-from samples import CHANNEL, DEVICE, EPOCH, HOST, INCARNATION, MEMBER, NEXT_EPOCH, OTHER_CHANNEL, drawn
 
 from cctm.protocol.codec import encode
 from cctm.protocol.errors import LocalError
@@ -21,6 +20,7 @@ from cctm.protocol.keys import (
     verify,
 )
 from cctm.protocol.seal import box, frame, unbox, unframe_untrusted
+from samples import CHANNEL, DEVICE, EPOCH, HOST, INCARNATION, MEMBER, NEXT_EPOCH, OTHER_CHANNEL, drawn
 
 
 def test_the_hash_is_blake2b_with_a_person():

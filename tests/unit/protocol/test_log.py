@@ -3,6 +3,13 @@
 import dataclasses
 
 import pytest
+
+from cctm.protocol.entry import EntryKind, Place, decode_open_body_untrusted, open_events
+from cctm.protocol.errors import ChainError, Flaw, LocalError
+from cctm.protocol.events import Keyframe, LogHead, Marked, Output
+from cctm.protocol.grant import open_grant_untrusted
+from cctm.protocol.keys import NO_KEY, ZERO, Digest, LogId, entry_key, log_id
+from cctm.protocol.log import LogVerifier, LogWriter, Verdict, compare, may_stand
 from samples import (
     CHANNEL,
     CLOSED,
@@ -26,13 +33,6 @@ from samples import (
     member_log,
     nonce,
 )
-
-from cctm.protocol.entry import EntryKind, Place, decode_open_body_untrusted, open_events
-from cctm.protocol.errors import ChainError, Flaw, LocalError
-from cctm.protocol.events import Keyframe, LogHead, Marked, Output
-from cctm.protocol.grant import open_grant_untrusted
-from cctm.protocol.keys import NO_KEY, ZERO, Digest, LogId, entry_key, log_id
-from cctm.protocol.log import LogVerifier, LogWriter, Verdict, compare, may_stand
 
 LOG = log_id(HOST.public, CHANNEL, INCARNATION, 1)
 MEMBER_LOG = log_id(MEMBER.public, CHANNEL, INCARNATION, 1)

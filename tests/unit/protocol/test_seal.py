@@ -6,7 +6,6 @@ import threading
 import pytest
 import zstandard
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt, crypto_box_seal
-from samples import DEVICE, OTHER_DEVICE, drawn
 
 from cctm.protocol.errors import LocalError, MalformedError, OpenError
 from cctm.protocol.seal import (
@@ -24,6 +23,7 @@ from cctm.protocol.seal import (
     unwrap,
     wrap,
 )
+from samples import DEVICE, OTHER_DEVICE, drawn
 
 KEY, NONCE = drawn("key"), drawn("nonce", 24)
 INCOMPRESSIBLE = b"".join(drawn(str(number), 64) for number in range(64))

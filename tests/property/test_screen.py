@@ -1,0 +1,92 @@
+"""Screens take any bytes, in any pieces."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cctm.screen.modes import Modes
+from cctm.screen.queries import without_queries
+from cctm.screen.text import TextLines
+
+NOTHING_TO_UNDO = Modes().undo()
+
+numbers = st.sampled_from([b"", b"0", b"1", b"4", b"7", b"25", b"47", b"1000", b"1049", b"2004", b"9" * 9])
+parameters = st.lists(numbers, max_size=3).map(b";".join)
+sequences = st.one_of(
+    st.builds(lambda ps, on: b"\x1b[?%b%b" % (ps, on), parameters, st.sampled_from([b"h", b"l"])),
+    st.builds(
+        lambda mark, ps, final: b"\x1b[%b%b%b" % (mark, ps, final),
+        st.sampled_from([b"", b">", b"<", b"=", b"?", b"!"]),
+        parameters,
+        st.sampled_from(
+            [b"u", b"m", b"r", b" q", b"p", b"K", b"C", b"D", b"G", b"P", b"H", b"n", b"c", b"J"]
+        ),
+    ),
+    st.sampled_from(
+        [b"\x1b=", b"\x1b>", b"\x1bc", b"\x1bZ", b"\x1b]0;", b"\x1bP", b"\x1b\\", b"\x07", b"\x1b"]
+    ),
+    st.sampled_from([b"\r", b"\n", b"\b", b"\t", b"\x18", "\x85".encode(), "界".encode(), b"\xe2\x82"]),
+    st.binary(max_size=6),
+    st.text(max_size=6).map(lambda text: text.encode()),
+)
+streams = st.lists(sequences, max_size=20).map(b"".join)
+cuts = st.lists(st.integers(0, 200), max_size=6)
+
+
+def cut(stream, places):
+    at = [0, *sorted(min(place, len(stream)) for place in places), len(stream)]
+    return [stream[start:end] for start, end in itertools.pairwise(at)]
+
+
+def followed(pieces):
+    modes = Modes()
+    for piece in pieces:
+        modes.feed(piece)
+    return modes
+
+
+def lines(pieces):
+    text = TextLines()
+    return [*(line for piece in pieces for line in text.feed(piece)), *text.finish()]
+
+
+@given(streams)
+def test_undoing_leaves_nothing_to_undo(stream):
+    modes = followed([stream + b" "])
+    modes.feed(modes.undo())
+    assert modes.undo() == NOTHING_TO_UNDO
+    assert modes.restore() == b""
+
+
+@given(streams, cuts)
+def test_modes_do_not_depend_on_the_pieces(stream, places):
+    whole, pieces = followed([stream]), followed(cut(stream, places))
+    assert (whole.undo(), whole.restore(), whole.alternate) == (
+        pieces.undo(),
+        pieces.restore(),
+        pieces.alternate,
+    )
+
+
+@given(streams, cuts)
+def test_lines_do_not_depend_on_the_pieces(stream, places):
+    assert lines(cut(stream, places)) == lines([stream])
+
+
+@given(streams)
+def test_lines_hold_no_control_characters(stream):
+    assert all(letter >= " " and letter != "\x7f" for line in lines([stream]) for letter in line)
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=200))
+def test_plain_text_stays_as_it_is(text):
+    assert without_queries(text.encode()) == text.encode()
+    assert "".join(lines([text.encode()])) == text.rstrip(" ")
+
+
+@given(streams)
+def test_nothing_that_was_cut_out_of_output_was_ordinary(stream):
+    kept = without_queries(stream)
+    remaining = iter(stream)
+    assert all(byte in remaining for byte in kept)

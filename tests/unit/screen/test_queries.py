@@ -1,0 +1,72 @@
+"""What a terminal would answer is cut out, and nothing else."""
+
+import pytest
+
+from cctm.screen.queries import without_queries
+
+QUERIES = {
+    "DA1": [b"\x1b[c", b"\x1b[0c"],
+    "DA2": [b"\x1b[>c", b"\x1b[>0c"],
+    "DA3": [b"\x1b[=c"],
+    "DECID": [b"\x1bZ"],
+    "ENQ": [b"\x05"],
+    "DSR": [b"\x1b[5n", b"\x1b[?996n"],
+    "CPR": [b"\x1b[6n", b"\x1b[?6n"],
+    "DECRQM": [b"\x1b[?2026$p", b"\x1b[4$p"],
+    "DECREQTPARM": [b"\x1b[x", b"\x1b[1x"],
+    "DECRQCRA": [b"\x1b[1;1;1;1;2;2*y"],
+    "terminal state": [b"\x1b[1$u", b"\x1b[2$w"],
+    "graphics": [b"\x1b[?1;1;0S"],
+    "key modes": [b"\x1b[?4m"],
+    "XTVERSION": [b"\x1b[>q", b"\x1b[>0q"],
+    "kitty keys": [b"\x1b[?u"],
+    "kitty graphics": [b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"],
+    "window reports": [b"\x1b[14t", b"\x1b[14;2t", b"\x1b[18t", b"\x1b[21t", b"\x1b[11t"],
+    "DECRQSS": [b"\x1bP$qm\x1b\\", b'\x1bP$q"p\x1b\\'],
+    "XTGETTCAP": [b"\x1bP+q544e\x1b\\", b"\x1bP+q544e;524742\x1b\\"],
+    "palette": [b"\x1b]4;1;?\x07", b"\x1b]4;1;?\x1b\\", b"\x1b]4;1;?;2;?\x07", b"\x1b]5;0;?\x07"],
+    "colours": [b"\x1b]10;?\x07", b"\x1b]11;?\x1b\\", b"\x1b]12;?\x07", b"\x1b]19;?\x07"],
+    "colours by name": [b"\x1b]21;foreground=?\x1b\\"],
+    "pointer": [b"\x1b]22;?__current__,pointer\x1b\\"],
+    "clipboard": [b"\x1b]52;c;?\x07", b"\x1b]52;c;c2VjcmV0\x1b\\", b"\x1b]52;;?\x1b\\"],
+}
+ORDINARY = [
+    b"",
+    b"plain text, 6n and [c\r\n",
+    bytes(range(6, 27)) + bytes(range(28, 256)),
+    b"\x1b[0m\x1b[1;31mred\x1b[m",
+    b"\x1b[H\x1b[2J\x1b[10;20H\x1b[K\x1b[3S\x1b[2T",
+    b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b=\x1b>",
+    b"\x1b[4 q\x1b[2;5r\x1b[!p\x1bc",
+    b"\x1b[>1u\x1b[<u\x1b[=1u\x1b[>4;2m",
+    b"\x1b[22;0;0t\x1b[23;0;0t\x1b[8;24;80t\x1b[2t",
+    b"\x1b]0;a title?\x07\x1b]2;what ?\x1b\\",
+    b"\x1b]4;1;rgb:ff/00/00\x07\x1b]11;#000000\x1b\\\x1b]104\x07",
+    b"\x1b]8;;https://example.org/?q=1\x1b\\link\x1b]8;;\x1b\\",
+    b"\x1b]133;A\x07\x1b]7;file://host/home\x1b\\",
+    b"\x1bPq#0;2;0;0;0#0~~@@\x1b\\",
+    b"\x1bM\x1bD\x1bE\x1b7\x1b8\x1b(0\x1b)B\x0e\x0f",
+    "wide 界 é \u20ac".encode(),
+]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_is_cut_out_of_whatever_stands_around_it(name):
+    for query in QUERIES[name]:
+        for around in ORDINARY:
+            assert without_queries(around + query + around) == around * 2
+
+
+@pytest.mark.parametrize("output", ORDINARY)
+def test_ordinary_output_stays_as_it_is(output):
+    assert without_queries(output) == output
+
+
+def test_all_queries_in_a_row_leave_nothing():
+    every = [query for queries in QUERIES.values() for query in queries]
+    assert without_queries(b"".join(every)) == b""
+
+
+def test_a_million_beginnings_of_queries_take_no_square_of_time():
+    unfinished = b"\x1b]52;" * 200_000 + b"\x1b[?" + b"1" * 1_000_000 + b"\x1bP$q" * 100_000
+    assert without_queries(unfinished) == unfinished
