@@ -165,6 +165,7 @@ def test_many_logs_need_few_descriptors(start):
             storage.put(ref(number), b"%d" % turn)
     storage.barrier().result(PATIENCE_S)
     assert disk.most_fds <= 8
+    assert disk.closed_unsynced == 0
     assert all(payloads_in(data) == [b"0", b"1", b"2"] for data in disk.shown().values())
     assert len(disk.shown()) == 99
 
@@ -308,6 +309,19 @@ def test_each_new_reason_to_stall_is_told_and_resuming_once(start):
     assert storage.errors[0] == errno.ENOSPC
     assert len(storage.errors) == len(set(storage.errors))
     assert storage.resumed.is_set()
+
+
+def test_while_stalled_no_part_of_a_record_is_left(start):
+    disk = MemoryDisk()
+    storage = start(disk, retry_s=0.001)
+    storage.put(ref(), b"one")
+    storage.barrier().result(PATIENCE_S)
+    disk._failures.update({disk.calls: errno.ENOSPC})  # the write, of which half is done
+    shown = []
+    storage._on_stalled = lambda _: shown.extend(disk.shown().values())
+    storage.put(ref(), b"two" * 100)
+    storage.barrier().result(PATIENCE_S)
+    assert [payloads_in(data) for data in shown] == [[b"one"]]
 
 
 class Full(MemoryDisk):
