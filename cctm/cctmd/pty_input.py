@@ -10,6 +10,7 @@ from typing import Final
 import trio
 
 MAX_WAITING_BYTES: Final = 256 * 1024
+HUNG_UP_S: Final = 0.2
 
 
 class PtyInput:
@@ -56,7 +57,11 @@ class PtyInput:
                 await trio.lowlevel.wait_writable(self.master)
             except trio.ClosedResourceError:
                 return
-            del self._waiting[: self._try(self._waiting)]
+            written = self._try(self._waiting)
+            if not written:
+                # No program has it open: it is "writable" and takes nothing. One may open it again.
+                await trio.sleep(HUNG_UP_S)
+            del self._waiting[:written]
             if len(self._waiting) <= MAX_WAITING_BYTES:
                 self._room.set()
 
