@@ -52,7 +52,7 @@ bench: $(READY)  ## side by side with tmux, screen, dtach, script, asciinema
 	@$(BIN)/python -m bench $(ARGS)
 
 fuzz: $(READY)  ## FUZZ_INPUTS inputs at each decoder
-	@$(BIN)/python -m tests.fuzz $(FUZZ_INPUTS)
+	@PYTHONPATH=tests $(BIN)/python -m tests.fuzz $(FUZZ_INPUTS)
 
 torture: $(READY)  ## the survival test at full length: 200 MB, 100 kills, 20 restarts, an upgrade
 	@CCTM_TEST_KILLS=100 CCTM_TEST_RESTARTS=20 CCTM_TEST_STREAM_BYTES=200000000 CCTM_TEST_RATE=1500000 \

@@ -1,4 +1,4 @@
-"""Where everything lives on disk.
+"""Where everything lives on disk (SPEC.md §6.9).
 
     $CCTM_HOME, if set               otherwise (XDG; macOS: ~/Library/Application Support/cctm for both)
 
@@ -33,7 +33,7 @@ _ADVICE_ELSEWHERE: Final = "Set CCTM_HOME to a directory that you may write to."
 # What a directory may hold to be taken for ours; a name may go on after these.
 _OURS: Final = (
     *("archive", "catalogue.sqlite", "device.key", "state", "config.toml"),
-    *("control.sock", "keeper.sock", "agent", "start.lock", "daemon.lock", "keeper.lock"),
+    *("control.sock", "keeper.sock", "agent", "start.lock", "start.failed", "daemon.lock", "keeper.lock"),
     *("daemon.log", "keeper.log"),
 )
 

@@ -1,12 +1,5 @@
-"""What is fuzzed of the daemon's edges: clients, the keeper's wire, files; and what a program prints."""
+"""What is fuzzed of the daemon's edges: clients, the keeper's wire, and what a program prints."""
 
-import os
-from collections.abc import Callable
-from typing import Any
-
-from cctm.archive.catalogue import About, State, decode_about_untrusted, encode_about
-from cctm.archive.device import decode_device_file_untrusted, encode_device_file
-from cctm.archive.segment import MAGIC, find_record, scan
 from cctm.keeper import wire
 from cctm.protocol.control.frames import (
     LENGTH_BYTES,
@@ -14,16 +7,12 @@ from cctm.protocol.control.frames import (
     decode_message_untrusted,
     encode_message,
 )
-from cctm.protocol.entry import encode_record
 from cctm.protocol.errors import MalformedError
-from cctm.protocol.events import How
 from cctm.screen.modes import Modes
 from cctm.screen.queries import without_queries
 from cctm.screen.text import TextLines
-from tests.archive_fixtures import records
 from tests.control_messages import SAMPLES
 from tests.fuzzing import Target
-from tests.samples import host_log
 
 MALFORMED = (MalformedError,)
 CONTROL = [encode_message(message)[LENGTH_BYTES:] for message in SAMPLES]
@@ -49,11 +38,6 @@ KEEPER = [
     )
 ]
 
-ABOUTS = [
-    About(name="work", argv=(b"sh", b"-c"), cwd=b"/", created_us=1),
-    About("old", (b"a",), b"/", 1, State.ENDED, 2, How.SIGNALLED, 9, 2**40),
-]
-SEGMENTS = [MAGIC + records([encode_record(sealed) for sealed in host_log()]), MAGIC]
 PRINTED = [
     b"\x1b[?1049h\x1b[2;5r\x1b[>1u\x1b[<1u\x1b[>4;2m\x1b=\x1b[4 q\x1b[!p\x1bc",
     b"plain\r\n\x1b[1mbold\x1b[0m\ttab\b\x1b[K\x1b[2C\x1b[3D\x1b[7G\x1b[2P\xe2\x82\xac\x85",
@@ -72,26 +56,6 @@ def _keeper_frames(data: bytes) -> list[wire.Message]:
 
 def _frames(data: bytes) -> list[tuple[object, ...]]:
     return list(FrameReader().receive_untrusted(data))
-
-
-def _in_a_file(read: Callable[[int], Any]) -> Callable[[bytes], Any]:
-    fd = os.memfd_create("cctm-fuzz")
-
-    def decode(data: bytes) -> Any:
-        os.truncate(fd, 0)
-        os.pwrite(fd, data, 0)
-        return read(fd)
-
-    return decode
-
-
-def _scanned(fd: int) -> None:
-    """Every byte of a segment is accounted for, once."""
-    at = len(MAGIC) if os.pread(fd, len(MAGIC), 0) == MAGIC else 0
-    for item in scan(fd):
-        assert item.start == at < item.end
-        at = item.end
-    assert at == os.fstat(fd).st_size
 
 
 def _modes(data: bytes) -> None:
@@ -119,22 +83,6 @@ def targets() -> list[Target]:
         Target("control frames", _frames, STREAM, MALFORMED),
         Target("keeper message", _wire_message, [frame[4:] for frame in KEEPER], (wire.WireError,)),
         Target("keeper frames", _keeper_frames, KEEPER, (wire.WireError,)),
-        Target(
-            "about",
-            decode_about_untrusted,
-            [encode_about(about) for about in ABOUTS],
-            MALFORMED,
-            encode_about,
-        ),
-        Target(
-            "device file",
-            decode_device_file_untrusted,
-            [encode_device_file(bytes(range(32)))],
-            MALFORMED,
-            encode_device_file,
-        ),
-        Target("segment", _in_a_file(_scanned), SEGMENTS, ()),
-        Target("record in a segment", _in_a_file(lambda fd: find_record(fd, 0)), SEGMENTS, ()),
         Target("modes", _modes, PRINTED, ()),
         Target("text", _lines, PRINTED, ()),
         Target("queries", without_queries, PRINTED, ()),

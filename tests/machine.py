@@ -116,12 +116,18 @@ class Screen:
 class Machine:
     """One home, and whatever runs in it."""
 
-    def __init__(self, place: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(self, place: Path, env: dict[str, str] | None = None, *, traced: bool = True) -> None:
+        """
+        Args:
+            traced: False: without coverage in its processes, which makes them several times slower.
+        """
         self.home = place / "home"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CCTM_", "TMUX"))}
         self.env = (
             kept | {"CCTM_HOME": str(self.home), "SHELL": "/bin/bash", "TERM": "xterm-256color"} | (env or {})
         )
+        if not traced:
+            self.env = {name: value for name, value in self.env.items() if not name.startswith("COVERAGE_")}
         self.cwd = place
 
     def __enter__(self) -> "Machine":
@@ -130,7 +136,7 @@ class Machine:
     def __exit__(self, *_: object) -> None:
         self.run("daemon", "stop", "--all", check=False)
         try:
-            until(lambda: not processes_of(self.home), "nothing is left behind", 20)
+            until(lambda: not processes_of(self.home), "nothing is left behind")
         finally:
             for pid in processes_of(self.home):
                 os.kill(pid, signal.SIGKILL)

@@ -41,6 +41,7 @@ class MemoryDisk(Disk):
         self.directories = {"/archive"}
         self.fds: dict[int, str] = {}
         self.most_fds = 0
+        self.closed_unsynced = 0  # how often; who opens such a file again may never hear that its sync failed
         self.log: list[str] = []
         self._failures = failures or {}
         self._on_call = on_call
@@ -126,7 +127,8 @@ class MemoryDisk(Disk):
                 inode.name_is_kept = True
 
     def close(self, fd):
-        del self.fds[fd]
+        path = self.fds.pop(fd)
+        self.closed_unsynced += bool(path in self.inodes and self.inodes[path].pending)
         self._call("close")
 
     def rename(self, old, new):

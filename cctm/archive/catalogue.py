@@ -1,4 +1,4 @@
-"""The catalogue: what is quick to look up because it is written down twice (SPEC.md §6.3).
+"""The catalogue: what is quick to look up because it is written down twice (SPEC.md §6.8).
 
     channels    channel, order of creation, about (sealed)
     writers     channel → writer seed (wrapped)               the one thing that no segment holds

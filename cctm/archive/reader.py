@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cctm.home import Home
-from cctm.protocol.entry import EntryKind
 from cctm.protocol.events import Keyframe, Output
 from cctm.protocol.events import Opened as OpenedEvent
 from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, StreamId, WriterId, WriterKey, channel_id
@@ -26,11 +25,11 @@ from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, StreamId, Wri
 from .catalogue import About, Catalogue, CatalogueDamagedError, CatalogueMissingError, Checkpoint, State
 from .device import load_device
 from .files import LogFiles, list_channels, list_files, segment_path
-from .finding import Fault, Finding
+from .finding import Finding
 from .fold import NO_STREAM, OutputFolder, Piece
 from .opening import OpenedEntry, Opener
 from .segment import find_record
-from .walk import Start, Verified, Walk, read_opening
+from .walk import Start, Walk, read_opening
 
 _TAIL_BYTES = 256 << 10  # of sealed records, to begin with
 
@@ -205,12 +204,11 @@ class Archive:
         """The last stream in *log*, and its outputs that hold its last *n_bytes* there."""
         span = _TAIL_BYTES
         if not opener.secrets:
-            self._learn_grants(log, opener, writer)
+            self._learn_first_grant(log, opener, writer)
         while True:
+            # If the epoch changed since that grant, going back sooner or later meets the one that says so.
             start = self._before_end(log, span)
-            stream, outputs, locked = self._outputs_from(log, start, n_bytes, opener, writer)
-            if locked and self._learn_grants(log, opener, writer):
-                continue
+            stream, outputs = self._outputs_from(log, start, n_bytes, opener, writer)
             if start is None or (
                 stream is not None and sum(len(output.data) for output in outputs) >= n_bytes
             ):
@@ -224,7 +222,7 @@ class Archive:
             try:
                 size = os.fstat(fd).st_size
                 if span < size:
-                    found = find_record(fd, size - span)
+                    found = find_record(fd, size - span, size)
                     return None if found is None else Start(number, found, 0, None)
                 span -= size
             finally:
@@ -233,17 +231,13 @@ class Archive:
 
     def _outputs_from(
         self, log: LogFiles, start: Start | None, n_bytes: int, opener: Opener, writer: WriterId | None
-    ) -> tuple[StreamId | None, deque[Output], bool]:
-        """The stream in force at the end of *log*, its last outputs, and whether a key was lacking."""
+    ) -> tuple[StreamId | None, deque[Output]]:
+        """The stream in force at the end of *log*, and its last outputs."""
         stream: StreamId | None = None
         outputs: deque[Output] = deque()
         held = 0
-        locked = False
         for entry in self.log_entries(Walk(self.directory, log, writer=writer, start=start), opener):
-            if isinstance(entry, Finding):
-                locked |= entry.fault is Fault.LOCKED
-                continue
-            for event in entry.events:
+            for event in () if isinstance(entry, Finding) else entry.events:
                 match event:
                     case OpenedEvent(stream=named) | Keyframe(stream=named) if named not in {None, stream}:
                         stream, held = named, 0
@@ -255,23 +249,14 @@ class Archive:
                             held -= len(outputs.popleft().data)
                     case _:
                         continue
-        return stream, outputs, locked
+        return stream, outputs
 
-    def _learn_grants(self, log: LogFiles, opener: Opener, writer: WriterId | None) -> bool:
-        """Have *opener* know what the grants of *log* give; False if that is nothing new."""
-        known = len(opener.secrets)
-        # The one at the beginning restates all there was, so that it mostly is enough.
+    def _learn_first_grant(self, log: LogFiles, opener: Opener, writer: WriterId | None) -> None:
+        """Have *opener* know what *log*'s second entry gives: it restates all that there was."""
         walk = Walk(self.directory, log, writer=writer, batch_entries=2)
-        for step in islice(walk.steps(), 2):
-            if isinstance(step, Verified) and step.sealed.entry.kind is EntryKind.GRANT:
-                opener.open(step, _known(walk.writer))
-        if len(opener.secrets) > known:
-            return True
-        walk = Walk(self.directory, log, writer=writer)
-        for step in walk.steps():
-            if isinstance(step, Verified) and step.sealed.entry.kind is EntryKind.GRANT:
-                opener.open(step, _known(walk.writer))
-        return len(opener.secrets) > known
+        for entry in islice(self.log_entries(walk, opener), 2):
+            if isinstance(entry, Finding):
+                return
 
     # -- what helps
 

@@ -1,4 +1,4 @@
-"""Rebuilding the catalogue from the segments and the device key (SPEC.md §6.3).
+"""Rebuilding the catalogue from the segments and the device key (SPEC.md §6.8).
 
     segments ──► survey(channel) ──► about, checkpoints, keyframes, epochs ──► a new catalogue
     damaged catalogue ──► what of the writer seeds still unwraps ──────────┘

@@ -1,4 +1,4 @@
-"""Recovery: how far a channel's newest log goes, after a stop of any kind (SPEC.md §5.1, §6.2).
+"""Recovery: how far a channel's newest log goes, after a stop of any kind (SPEC.md §5.1, §6.3).
 
     checkpoint ──► walk from there ──► last entry that continues the chain = predecessor of the next
     generation

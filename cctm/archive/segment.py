@@ -102,14 +102,16 @@ def frame(payload: bytes) -> bytes:
 def scan(fd: int, start: int = 0) -> Iterator[Item]:
     """What lies in the segment *fd*, from byte *start* on, which is 0 or the start or end of a record.
 
-    A file that grows meanwhile is read up to an end that it once had.
+    A file that grows meanwhile is read up to the end that it has now: what a writer is about to complete must
+    not look damaged because it was looked at twice.
 
     Raises:
         OSError: of reading.
     """
     position = start
+    size = os.fstat(fd).st_size
     if start == 0:
-        magic = _pread(fd, len(MAGIC), 0)
+        magic = _pread(fd, min(len(MAGIC), size), 0)
         if len(magic) < len(MAGIC) and MAGIC.startswith(magic):
             if magic:
                 yield TornTail(0, len(magic))
@@ -121,7 +123,7 @@ def scan(fd: int, start: int = 0) -> Iterator[Item]:
     while True:
         at = position - base
         if at + FRAME.size > len(window):
-            window, base, at = _pread(fd, chunk, position), position, 0
+            window, base, at = _pread(fd, min(chunk, size - position), position), position, 0
             chunk = min(8 * chunk, _CHUNK_BYTES)
             if not window:
                 return
@@ -129,7 +131,7 @@ def scan(fd: int, start: int = 0) -> Iterator[Item]:
             length, crc = FRAME.unpack_from(window, at)
             end = at + FRAME.size + length
             if end > len(window) and 0 < length <= PAYLOAD_LIMIT_BYTES:
-                wanted = max(chunk, FRAME.size + length)
+                wanted = min(max(chunk, FRAME.size + length), size - position)
                 window, base, at, end = _pread(fd, wanted, position), position, 0, FRAME.size + length
             if length > 0 and end <= len(window):
                 payload = window[at + FRAME.size : end]
@@ -137,28 +139,28 @@ def scan(fd: int, start: int = 0) -> Iterator[Item]:
                     yield Record(position, base + end, payload)
                     position = base + end
                     continue
-        found = find_record(fd, position + 1)
+        found = find_record(fd, position + 1, size)
         if found is None:
-            size = os.fstat(fd).st_size
             yield TornTail(position, size) if _is_torn(fd, position, size) else Damage(position, size)
             return
         yield Damage(position, found)
         position = found
 
 
-def find_record(fd: int, start: int) -> int | None:
-    """The position of the first whole record that begins at byte *start* or later."""
+def find_record(fd: int, start: int, size: int) -> int | None:
+    """Where the first whole record begins that lies between the bytes *start* and *size*; None: nowhere."""
     overlap = FRAME.size + _HEAD_LIMIT_BYTES
     base = start
     while True:
-        window = _pread(fd, _CHUNK_BYTES + overlap, base)
+        window = _pread(fd, min(_CHUNK_BYTES + overlap, size - base), base)
         match = _HEAD.search(window, FRAME.size)
         while match is not None:
             position = base + match.start() - FRAME.size
             length, crc = FRAME.unpack_from(window, match.start() - FRAME.size)
-            if length == _payload_bytes(match) <= PAYLOAD_LIMIT_BYTES:
+            fits = position + FRAME.size + length <= size
+            if fits and length == _payload_bytes(match) <= PAYLOAD_LIMIT_BYTES:
                 payload = _pread(fd, length, position + FRAME.size)
-                if len(payload) == length and zlib.crc32(payload) == crc:
+                if zlib.crc32(payload) == crc:
                     return position
             match = _HEAD.search(window, match.start() + 1)
         if len(window) < _CHUNK_BYTES + overlap:
@@ -193,8 +195,8 @@ def _is_zero(fd: int, start: int, size: int) -> bool:
 
 
 def _pread(fd: int, length: int, position: int) -> bytes:
-    """*length* bytes from *position*, fewer only at the end of the file."""
-    data = os.pread(fd, length, position)
+    """*length* bytes from *position*, fewer only at the end of the file; none if *length* is negative."""
+    data = os.pread(fd, max(0, length), position)
     if len(data) == length or not data:
         return data
     parts = [data]

@@ -274,21 +274,19 @@ class Storage:
             return
 
     def _sort_in(self, item: _Item) -> None:
-        match item:
-            case _Aside():
-                _call(item.work, item.future)
-            case _Stop():
-                self._stopping = True
-            case _Append() | _Work():
-                self._pending.append(item)
+        if isinstance(item, _Aside):
+            _call(item.work, item.future)
+        elif isinstance(item, _Stop):
+            self._stopping = True
+        else:
+            self._pending.append(item)
 
     def _perform(self, item: _Append | _Work) -> None:
-        match item:
-            case _Append():
-                self._until_it_works(lambda: self._write(item))
-            case _Work():
-                self._until_it_works(self._sync_all)
-                _call(item.work, item.future)
+        if isinstance(item, _Append):
+            self._until_it_works(lambda: self._write(item))
+        else:
+            self._until_it_works(self._sync_all)
+            _call(item.work, item.future)
 
     def _sync_is_due(self) -> bool:
         return bool(self._dirty) and (
@@ -424,11 +422,11 @@ class Storage:
                 self._close_file(file)
 
     def _close_file(self, file: _File) -> None:
-        if file.fd is not None:
-            with contextlib.suppress(OSError):  # it is closed all the same, and nothing unsynced was in it
-                self._disk.close(file.fd)
-            file.fd = None
-            del self._open[file]
+        assert file.fd is not None  # it is among those that are open
+        with contextlib.suppress(OSError):  # it is closed all the same, and nothing unsynced was in it
+            self._disk.close(file.fd)
+        file.fd = None
+        del self._open[file]
 
     # -- synchronising
 

@@ -37,7 +37,7 @@ from cctm.protocol.log import LogVerifier
 
 from .files import LogFiles, segment_path
 from .finding import Fault, Finding, Spot
-from .segment import Damage, Record, TornTail, scan
+from .segment import Record, TornTail, scan
 from .storage import LogRef
 
 _BATCH_BYTES: Final = 4 << 20
@@ -159,7 +159,7 @@ class Walk:
                         case TornTail() if number == last:
                             self.torn = spot
                             yield Finding(Fault.TORN, spot)
-                        case Damage() | TornTail():
+                        case _:  # damage, or a torn tail before a later segment
                             self.position = item.end
                             size = item.end - item.start
                             yield Finding(Fault.DAMAGED, spot, detail=f"{size} bytes")

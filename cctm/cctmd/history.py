@@ -19,6 +19,7 @@ from cctm.screen.modes import Modes
 from cctm.screen.queries import without_queries
 
 MAX_HISTORY_BYTES: Final = 256 * 1024
+SETTLE_S: Final = 2  # a full disk must not keep anybody from attaching
 
 
 def shown_history(recent: Recent, size: int) -> tuple[bytes, bool]:
@@ -57,7 +58,8 @@ async def earlier_output(daemon: Daemon, terminal: Terminal, resume: int | None,
     wanted = max(min(size, MAX_HISTORY_BYTES), recent.base - resume if resume is not None else 0)
     if recent.base == 0 or recent.end - recent.base >= wanted or wanted > MAX_HISTORY_BYTES:
         return
-    await daemon.terminals.settle()
+    with trio.move_on_after(SETTLE_S):
+        await daemon.terminals.settle()
     tail = await _tail(daemon, terminal.channel, wanted + recent.end - recent.base)
     start = tail.end - len(tail.data)
     if tail.stream == terminal.stream and start < recent.base <= tail.end:
@@ -77,7 +79,8 @@ class LastOutput:
 
 async def last_output(daemon: Daemon, channel: ChannelId, size: int) -> LastOutput:
     """The end of the record of a terminal that has ended."""
-    await daemon.terminals.settle()
+    with trio.move_on_after(SETTLE_S):
+        await daemon.terminals.settle()
     about = daemon.terminals.abouts[channel]
     tail = await _tail(daemon, channel, min(size, MAX_HISTORY_BYTES))
     how = How.LOST if about.how is None else about.how

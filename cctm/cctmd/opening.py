@@ -9,7 +9,10 @@ that did not start.
 
 import errno
 import os
+import signal
 from typing import Final
+
+import trio
 
 from cctm.archive.catalogue import About
 from cctm.archive.storage import Sync
@@ -25,9 +28,10 @@ from cctm.keeper import wire
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Reason
 from cctm.protocol.events import MAX_ARGV, MAX_ARGV_BYTES, Opened, is_name
-from cctm.protocol.keys import SEED_BYTES, EpochSecret, WriterKey, channel_id
+from cctm.protocol.keys import SEED_BYTES, ChannelId, EpochSecret, StreamId, WriterKey, channel_id
 
 MAX_CELLS: Final = 65535
+OPENING_S: Final = 30
 MAX_PATH_BYTES: Final = 4096
 
 
@@ -46,31 +50,16 @@ async def open_terminal(terminals: Terminals, request: requests.New) -> replies.
             "Choose another name, or attach to it.",
         )
     try:
-        keys = new_keys(terminals)
-        env = _pairs(request.env)
-        point_to_agent(terminals.services.home, env.get(b"SSH_AUTH_SOCK"))
-        what = program(request.argv, env, keys.channel, os.fsencode(terminals.services.home.agent_link))
-        terminal = await _record_opening(terminals, request, name, keys, what)
+        # Shielded: a client that leaves meanwhile must not leave half a terminal. Bounded: nor must it keep the daemon.
+        with trio.move_on_after(OPENING_S, shield=True):
+            return await _open(terminals, request, name)
     finally:
         terminals.unreserve(name)
-    try:
-        terminal.pid = await terminals.link.start(
-            wire.Start(
-                wire.StreamId(terminal.stream),
-                tuple(what.argv),
-                what.env,
-                request.cwd,
-                request.umask,
-                what.login,
-            )
-        )
-    except StartError as failure:
-        await _take_back(terminals, terminal)
-        raise _in_words(failure, what.argv[0], request.cwd) from failure
-    except KeeperGoneError:
-        # Its successor gets the master back; whether the program started shows there.
-        terminal.pid = None
-    return replies.Created(keys.channel, name)
+    raise RefusedError(
+        Reason.FAILED,
+        f"The terminal could not be opened within {OPENING_S} s.",
+        f"The disk may be slow or full, or the machine busy; see {terminals.services.home.daemon_log}.",
+    )
 
 
 def _check(terminals: Terminals, request: requests.New) -> None:
@@ -128,28 +117,56 @@ def new_keys(terminals: Terminals) -> ChannelKeys:
     )
 
 
-async def _record_opening(
-    terminals: Terminals, request: requests.New, name: str, keys: ChannelKeys, what: Program
-) -> Terminal:
-    """Make the PTY, store keys and `opened`, and register the terminal."""
-    services = terminals.services
+async def _open(terminals: Terminals, request: requests.New, name: str) -> replies.Created:
+    services, link = terminals.services, terminals.link
+    env = _pairs(request.env)
+    point_to_agent(services.home, env.get(b"SSH_AUTH_SOCK"))
+    keys = new_keys(terminals)
+    what = program(request.argv, env, keys.channel, os.fsencode(services.home.agent_link))
     try:
-        stream, master = await terminals.link.open(keys.channel.hex(), request.cols, request.rows)
+        stream, master = await link.open(keys.channel.hex(), request.cols, request.rows)
     except StartError as failure:
         raise _in_words(failure, what.argv[0], request.cwd) from failure
     except KeeperGoneError as gone:
         raise RefusedError(Reason.FAILED, "The keeper went away just now.", "Try again.") from gone
+    id_ = wire.StreamId(stream)
+    pty = PtyInput(master, services.nursery)
+    try:
+        terminal = await _record_opening(terminals, request, name, keys, what, stream, pty)
+        start = wire.Start(id_, tuple(what.argv), what.env, request.cwd, request.umask, what.login)
+        terminal.pid = await link.start(start)
+    except KeeperGoneError:
+        # Its successor gets the master back; whether the program started shows there.
+        return replies.Created(keys.channel, name)
+    except BaseException as error:
+        _take_back(terminals, keys.channel, id_, pty)
+        if isinstance(error, StartError):
+            raise _in_words(error, what.argv[0], request.cwd) from error
+        if isinstance(error, OSError):
+            raise RefusedError(
+                Reason.NO_ROOM, f"The terminal cannot be recorded: {error.strerror}.", "Free some space."
+            ) from error
+        raise
+    return replies.Created(keys.channel, name)
+
+
+async def _record_opening(
+    terminals: Terminals,
+    request: requests.New,
+    name: str,
+    keys: ChannelKeys,
+    what: Program,
+    stream: StreamId,
+    pty: PtyInput,
+) -> Terminal:
+    """Store keys and `opened`, and register the terminal."""
+    services = terminals.services
     wall_us = services.clock.wall_us()
     about = About(name=name, argv=tuple(what.argv), cwd=request.cwd, created_us=wall_us)
     await wait_for(services.storage.run_aside(lambda: store_keys(terminals, keys, about)))
     terminals.abouts[keys.channel] = about
-    terminal = terminals.make(
-        keys,
-        Screen(stream, request.cols, request.rows, name),
-        PtyInput(master, services.nursery),
-        about,
-        record_input=request.record_input,
-    )
+    screen = Screen(stream, request.cols, request.rows, name)
+    terminal = terminals.make(keys, screen, pty, about, record_input=request.record_input)
     terminal.recorder.event(
         lambda dt_us: Opened(
             dt_us,
@@ -177,12 +194,15 @@ def store_keys(terminals: Terminals, keys: ChannelKeys, about: About) -> None:
         catalogue.put_epoch(keys.channel, keys.epoch)
 
 
-async def _take_back(terminals: Terminals, terminal: Terminal) -> None:
-    """The program could not be started: leave no trace."""
-    terminals.unregister(terminal)
-    terminal.pty.close()
-    terminals.link.send(wire.Forget(wire.StreamId(terminal.stream)))
-    await wait_for(terminals.forget(terminal.channel))
+def _take_back(terminals: Terminals, channel: ChannelId, stream: wire.StreamId, pty: PtyInput) -> None:
+    """The program could not be started: leave no trace. One that did start after all is killed."""
+    terminal = terminals.running.get(channel)
+    if terminal is not None:
+        terminals.unregister(terminal)
+    pty.close()
+    terminals.link.send(wire.Kill(stream, signal.SIGKILL))
+    terminals.link.send(wire.Forget(stream))
+    terminals.forget(channel)
 
 
 def _in_words(failure: StartError, command: bytes, cwd: bytes) -> RefusedError:

@@ -22,6 +22,7 @@ from cctm.protocol.control.values import Reason, Scope
 from cctm.protocol.events import is_name
 from cctm.protocol.keys import ChannelId
 
+SETTLE_S: Final = 5
 PART_BYTES: Final = 256 * 1024  # of rows in one Listing, far below what a frame holds
 ROW_BYTES: Final = 256  # of a row besides its texts, at most
 
@@ -37,9 +38,7 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
     terminals = daemon.terminals
     match message:
         case requests.New():
-            # A client that leaves meanwhile must not leave half a terminal.
-            with trio.CancelScope(shield=True):
-                return [await open_terminal(terminals, message)]
+            return [await open_terminal(terminals, message)]
         case requests.List(since_us):
             return _in_parts(list_rows(terminals, since_us))
         case requests.Kill(target, number):
@@ -49,7 +48,7 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
         case requests.Remove(target):
             await _remove(terminals, target)
         case requests.Settle():
-            await terminals.settle()
+            await _settle(terminals)
         case requests.AskStatus():
             return [daemon.status()]
         case requests.Stop(scope):
@@ -130,6 +129,17 @@ def _in_parts(rows: list[Row]) -> list[Reply]:
         parts[-1].append(row)
         size += row_bytes
     return [replies.Listing(part, part is not parts[-1]) for part in parts]
+
+
+async def _settle(terminals: Terminals) -> None:
+    with trio.move_on_after(SETTLE_S):
+        await terminals.settle()
+        return
+    raise RefusedError(
+        Reason.NO_ROOM,
+        f"The newest output could not be stored within {SETTLE_S} s: {terminals.stalled or 'the disk is slow'}.",
+        "What is stored can be read.",
+    )
 
 
 async def _kill(terminals: Terminals, target: str, number: int) -> None:

@@ -123,7 +123,10 @@ class Terminals:
     def ended(self, stream: StreamId, how: int, code: int, end: int) -> None:
         """A terminal ended, at offset *end* of its stream."""
         terminal = self._streams.get(stream)
-        if terminal is None or terminal.ending is not None:
+        if terminal is None:
+            self.link.send(wire.Forget(wire.StreamId(stream)))  # it was taken back
+            return
+        if terminal.ending is not None:
             return
         if end > terminal.recent.end:
             terminal.lost(terminal.recent.end, end - terminal.recent.end)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cctm.archive.fold import Conflict, Hole
 from cctm.archive.reader import AmbiguousTerminalError, Archive, NoSuchTerminalError, Terminal
-from cctm.cli.client import try_connect
+from cctm.cli.client import RefusedError, try_connect
 from cctm.cli.errors import UserError
 from cctm.cli.terminal import say
 from cctm.home import Home
@@ -19,7 +19,10 @@ def open_archive(home: Home) -> Archive:
     client = try_connect(home)
     if client is not None:
         with client:
-            client.ask(requests.Settle(), replies.Done)
+            try:
+                client.ask(requests.Settle(), replies.Done)
+            except RefusedError as refused:
+                say(f"cctm: {refused.message}")
     return Archive(home)
 
 

@@ -138,6 +138,10 @@ def test_directory_and_umask_are_those_asked_for(daemon, tmp_path):
     assert stat.S_IMODE(os.stat(directory + b"/new").st_mode) == 0o640
 
 
+# Signals 32 and 33, which no program can set; some versions of make leave them ignored.
+OF_THE_C_LIBRARY = 0b11 << 31
+
+
 def test_signals_mask_limits_and_descriptors_are_those_of_a_fresh_login(tmp_path):
     def spoil():
         for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
@@ -152,8 +156,9 @@ def test_signals_mask_limits_and_descriptors_are_those_of_a_fresh_login(tmp_path
     try:
         with keeper.daemon() as daemon:
             status, _ = daemon.run("cat", "/proc/self/status")
+            masks = dict(line.split(b":\t") for line in status.splitlines() if line.startswith(b"Sig"))
             for field in (b"SigBlk", b"SigIgn", b"SigCgt"):
-                assert b"%b:\t%016d\n" % (field, 0) in status
+                assert int(masks[field], 16) & ~OF_THE_C_LIBRARY == 0, field
             assert daemon.run("sh", "-c", "ulimit -S -n")[0] == b"321\n"
             links, _ = daemon.run("sh", "-c", "cd /proc/self/fd; for f in *; do readlink $f; done")
             assert {b"0", b"1", b"2"} == set(daemon.run("ls", "/proc/self/fd")[0].split()) - {b"3"}

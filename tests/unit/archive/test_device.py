@@ -112,6 +112,19 @@ def test_a_full_disk_leaves_no_part_of_a_key(home, monkeypatch):
     assert not [name for name in os.listdir(home.root) if "key" in name]
 
 
+def test_whoever_is_second_takes_the_key_of_the_first(home, monkeypatch):
+    fsync = os.fsync
+
+    def somebody_is_faster(fd):
+        monkeypatch.setattr(os, "fsync", fsync)
+        write_file(home.device_key, encode_device_file(DEVICE.seed))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", somebody_is_faster)
+    assert load_or_create_device(home).seed == DEVICE.seed
+    assert [name for name in os.listdir(home.root) if "key" in name] == ["device.key"]
+
+
 def _create(root, results):
     results.put(load_or_create_device(make_home(root)).seed)
 

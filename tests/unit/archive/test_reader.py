@@ -302,6 +302,13 @@ def test_the_tail_without_any_key_is_empty(home, small_steps):
     assert stranger.tail(recording.channel, 10).data == b""
 
 
+def test_the_tail_of_a_log_of_which_nobody_knows_the_writer_is_empty(archive, home, small_steps):
+    recording = small_recording(20)
+    (path,) = recording.write(home)
+    change_file(path, lambda data: data.__setitem__(20, data[20] ^ 1))
+    assert archive.tail(recording.channel, 10).data == b""
+
+
 def test_a_tail_that_ends_inside_the_last_record_is_found_by_going_further_back(archive, home, monkeypatch):
     monkeypatch.setattr(reader, "_TAIL_BYTES", 20)
     recording = small_recording(3)

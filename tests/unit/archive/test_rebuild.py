@@ -151,6 +151,17 @@ def test_a_seed_that_is_not_the_channels_is_not_taken_over(home):
     assert rebuild(home, DEVICE).lost == (recording.channel,)
 
 
+def test_rows_that_are_not_even_bytes_are_passed_over(home):
+    recording = small_recording()
+    recording.write(home)
+    connection = sqlite3.connect(home.catalogue)
+    connection.execute("CREATE TABLE writers (channel, wrapped)")
+    connection.execute("INSERT INTO writers VALUES ('text', 7)")
+    connection.commit()
+    connection.close()
+    assert rebuild(home, DEVICE).lost == (recording.channel,)
+
+
 def test_a_channel_of_which_nothing_opens_is_not_listed(home):
     recording = small_recording()
     recording.write(home)

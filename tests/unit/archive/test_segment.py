@@ -71,6 +71,26 @@ def test_a_scan_may_begin_at_any_record(items_of, whole, payloads):
         assert [item.payload for item in items_of(whole, end)] == payloads[index + 1 :]
 
 
+def test_behind_the_end_there_is_nothing(items_of, whole):
+    assert items_of(whole, len(whole) + 100) == []
+
+
+def test_what_is_appended_during_a_scan_is_left_for_the_next(tmp_path, payloads):
+    path = tmp_path / "file.seg"
+    path.write_bytes(MAGIC + records(payloads)[:-5])
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        scanned = scan(fd)
+        found = [next(scanned)]
+        path.write_bytes(MAGIC + records(payloads + payloads))
+        found += scanned
+        assert [item.payload for item in found[:-1]] == payloads[:-1]
+        assert isinstance(found[-1], TornTail)
+        assert [item.payload for item in scan(fd)] == payloads + payloads
+    finally:
+        os.close(fd)
+
+
 def test_an_empty_file_holds_nothing(items_of):
     assert items_of(b"") == []
     assert items_of(MAGIC) == []
@@ -124,9 +144,11 @@ def test_something_that_only_looks_like_a_head_is_passed_over(items_of, payloads
     bogus = bytearray(records(payloads[:1]))
     bogus[5] ^= 1  # the checksum
     longer = b"\0\0\0\1" + bytes(bogus[4:])  # a length that is not what the head says
-    data = MAGIC + bytes(bogus) + longer + records(payloads[1:])
+    cut_off = records([payloads[0]])[:200]  # its record would go on behind the end
+    data = MAGIC + b"junk" + bytes(bogus) + longer + records(payloads[1:])
     damage, *rest = items_of(data)
-    assert (damage.start, damage.end) == (8, 8 + len(bogus) + len(longer))
+    assert (damage.start, damage.end) == (8, 8 + 4 + len(bogus) + len(longer))
+    assert items_of(MAGIC + b"junk" + cut_off) == [Damage(8, 8 + 4 + 200)]
     assert [item.payload for item in rest] == payloads[1:]
 
 
@@ -153,7 +175,7 @@ def test_a_record_is_found_from_any_byte_before_it(tmp_path, whole):
         starts = [start for start, _ in record_spans(whole)]
         for position in range(8, len(whole), 7):
             expected = next((start for start in starts if start >= position), None)
-            assert find_record(fd, position) == expected
+            assert find_record(fd, position, len(whole)) == expected
     finally:
         os.close(fd)
 

@@ -165,6 +165,7 @@ def test_many_logs_need_few_descriptors(start):
             storage.put(ref(number), b"%d" % turn)
     storage.barrier().result(PATIENCE_S)
     assert disk.most_fds <= 8
+    assert disk.closed_unsynced == 0
     assert all(payloads_in(data) == [b"0", b"1", b"2"] for data in disk.shown().values())
     assert len(disk.shown()) == 99
 
@@ -310,6 +311,19 @@ def test_each_new_reason_to_stall_is_told_and_resuming_once(start):
     assert storage.resumed.is_set()
 
 
+def test_while_stalled_no_part_of_a_record_is_left(start):
+    disk = MemoryDisk()
+    storage = start(disk, retry_s=0.001)
+    storage.put(ref(), b"one")
+    storage.barrier().result(PATIENCE_S)
+    disk._failures.update({disk.calls: errno.ENOSPC})  # the write, of which half is done
+    shown = []
+    storage._on_stalled = lambda _: shown.extend(disk.shown().values())
+    storage.put(ref(), b"two" * 100)
+    storage.barrier().result(PATIENCE_S)
+    assert [payloads_in(data) for data in shown] == [[b"one"]]
+
+
 class Full(MemoryDisk):
     """Takes no byte until told."""
 
@@ -368,6 +382,9 @@ def test_closing_while_stalled_says_why_and_leaves_nobody_waiting(start):
     storage.start()
     storage.put(ref(), b"one")
     waiting = storage.barrier()
+    cancelled = storage.barrier()
+    cancelled.cancel()
+    storage.put(ref(), b"two")
     assert storage.stalled.wait(PATIENCE_S)
     with pytest.raises(OSError, match="No space"):
         storage.close()
@@ -392,15 +409,20 @@ def test_a_callback_that_raises_is_not_forgotten():
     gate = threading.Event()
     storage.run_aside(lambda: gate.wait(PATIENCE_S))
 
+    later = []
+
     def raises(_stored):
+        later.append(storage.barrier())
         raise ZeroDivisionError
 
     storage.append(ref(), [b"x"], raises)
     waiting = storage.barrier()
     storage.start()
     gate.set()
-    with pytest.raises(ZeroDivisionError):
-        waiting.result(PATIENCE_S)
+    for future in (waiting, *later):
+        with pytest.raises(ZeroDivisionError):
+            future.result(PATIENCE_S)
+    assert later
     with pytest.raises(ZeroDivisionError):
         storage.close()
 
