@@ -4,7 +4,7 @@ import os
 import pty
 import tty
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import trio
@@ -61,8 +61,8 @@ async def running_daemon(
             services = Services(
                 home, DEVICE, catalogue, storage, clock or Clock(), limits or Limits(0), nursery
             )
-            terminals = Terminals(services)
-            yield Daemon(services, terminals)
+            with closing(Terminals(services)) as terminals:
+                yield Daemon(services, terminals)
             for terminal in terminals.running.values():
                 terminal.pty.close()
             nursery.cancel_scope.cancel()

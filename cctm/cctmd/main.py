@@ -81,23 +81,23 @@ async def _run(home: Home) -> None:
     try:
         async with trio.open_nursery() as nursery:
             services = Services(home, device, catalogue, storage, clock, limits, nursery)
-            terminals = Terminals(services)
-            daemon = Daemon(services, terminals)
-            await terminals.link.connect()
-            nursery.start_soon(terminals.link.run)
-            await resuming.resume_all(terminals, await terminals.first_arrival())
-            nursery.start_soon(terminals.seal_ticks)
-            nursery.start_soon(room.watch, terminals)
-            nursery.start_soon(_leave_on_signal, daemon)
-            with contextlib.closing(listen(home.control_socket)) as listener:
-                nursery.start_soon(control.serve, listener, daemon)
-                LOG.info("serving, pid %d", os.getpid())
-                await daemon.leaving.wait()
-            # Whoever asked has to hear it before the connection ends.
-            await trio.lowlevel.checkpoint()
-            with trio.move_on_after(10):
-                await terminals.settle()
-            nursery.cancel_scope.cancel()
+            with contextlib.closing(Terminals(services)) as terminals:
+                daemon = Daemon(services, terminals)
+                await terminals.link.connect()
+                nursery.start_soon(terminals.link.run)
+                await resuming.resume_all(terminals, await terminals.first_arrival())
+                nursery.start_soon(terminals.seal_ticks)
+                nursery.start_soon(room.watch, terminals)
+                nursery.start_soon(_leave_on_signal, daemon)
+                with contextlib.closing(listen(home.control_socket)) as listener:
+                    nursery.start_soon(control.serve, listener, daemon)
+                    LOG.info("serving, pid %d", os.getpid())
+                    await daemon.leaving.wait()
+                # Whoever asked has to hear it before the connection ends.
+                await trio.lowlevel.checkpoint()
+                with trio.move_on_after(10):
+                    await terminals.settle()
+                nursery.cancel_scope.cancel()
     finally:
         await trio.to_thread.run_sync(storage.close)
         catalogue.close()

@@ -73,6 +73,7 @@ class Terminals:
         self._token = trio.lowlevel.current_trio_token()
         self._durables: deque[tuple[ChannelId, Durable]] = deque()
         self._woken = False
+        self._closed = False
         self._reserved: set[str] = set()
         self._concluded = trio.Event()
         self._checkpointed: dict[ChannelId, int] = {}
@@ -170,6 +171,10 @@ class Terminals:
 
     # --- what storage says
 
+    def close(self) -> None:
+        """The daemon leaves: what is stored from now on is for the next one to find."""
+        self._closed = True
+
     def _durable(self, channel: ChannelId, durable: Durable) -> None:
         """An entry of *channel* survives a power failure. Called on the storage thread."""
         self._durables.append((channel, durable))
@@ -179,6 +184,8 @@ class Terminals:
 
     def _acknowledge(self) -> None:
         self._woken = False  # before looking: what is added from now on wakes again
+        if self._closed:
+            return
         newest: dict[Terminal, Durable] = {}
         while self._durables:
             channel, durable = self._durables.popleft()
