@@ -35,6 +35,7 @@ KEEPER = [
         wire.Output(ID, 7, b"output"),
         wire.Ended(ID, wire.How.LOST, 0, 9),
         wire.Refused("no"),
+        wire.Refused("no", ID),
     )
 ]
 

@@ -85,7 +85,7 @@ class Holder:
     def adopt(self, request: wire.Adopt, master: int) -> None:
         if request.id in self._terminals:
             os.close(master)
-            self._tell(Refused(f"adopt {request.id.hex()}: it is here already"), None)
+            self._tell(Refused("adopt: it is here already", request.id), None)
             return
         os.set_blocking(master, False)
         terminal = Terminal(request.id, request.tag, master, State.RUNNING)
@@ -113,7 +113,7 @@ class Holder:
     def start(self, request: wire.Start) -> None:
         terminal = self._terminals.get(request.id)
         if terminal is None or terminal.state is not State.PREPARED or terminal.slave is None:
-            self._tell(Refused(f"start {request.id.hex()}: it is not prepared"), None)
+            self._tell(Refused("start: it is not prepared", request.id), None)
             return
         slave = terminal.slave
         try:
@@ -305,7 +305,7 @@ class Holder:
         if terminal is None:
             return
         if terminal.state is State.STARTING or terminal.state is State.RUNNING:
-            self._tell(Refused(f"forget {id_.hex()}: its program runs"), None)
+            self._tell(Refused("forget: its program runs", id_), None)
             return
         self._remove(terminal)
 

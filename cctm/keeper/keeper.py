@@ -29,7 +29,7 @@ from cctm.keeper.holder import Holder, exit_of
 from cctm.keeper.spawn import Child, Program, outcome, spawn
 from cctm.keeper.supervision import Supervision
 from cctm.keeper.terminal import OffsetError, State, Terminal
-from cctm.keeper.wire import Exit, How, Message, Refused, WireError
+from cctm.keeper.wire import Exit, How, Message, Refused, StreamId, WireError
 
 _TURNS_AT_ONCE: Final = 4  # sent to a daemon that keeps up, before the other descriptors are looked at
 _REST_S: Final = 0.2
@@ -356,7 +356,7 @@ class Keeper:
             case wire.Start():
                 self.holder.start(message)
             case wire.Resume(id_, offset):
-                self._resume(connection, self.holder.get(id_), offset)
+                self._resume(connection, id_, offset)
             case wire.Ack(id_, offset):
                 terminal = self.holder.get(id_)
                 if terminal is not None:
@@ -387,11 +387,20 @@ class Keeper:
             self._tell(_here(terminal), terminal.master)
         self._tell(wire.Ready(wire.VERSION, os.getpid()), None)
 
-    def _resume(self, connection: Connection, terminal: Terminal | None, offset: int) -> None:
+    def _resume(self, connection: Connection, id_: StreamId, offset: int) -> None:
+        terminal = self.holder.get(id_)
         if terminal is None or terminal.state is State.PREPARED:
-            self._send(connection, Refused("resume: no such terminal"))
+            self._send(connection, Refused("resume: no such terminal", id_))
             return
-        self.holder.freed(terminal.resume(offset))
+        try:
+            freed = terminal.resume(offset)
+        except (
+            OffsetError
+        ):  # dropping the link would help nobody: the daemon would come back and say it again
+            text = f"resume: {offset} lies behind what was read, {terminal.end}"
+            self._send(connection, Refused(text, id_))
+            return
+        self.holder.freed(freed)
         self._offer(terminal)
 
     def _quit(self, connection: Connection) -> None:

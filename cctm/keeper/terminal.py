@@ -7,7 +7,7 @@
 Offsets count the bytes of the stream; what lies between `base` and `end` is held:
 
     0 ───────── base ──────────── sent ──────────── end
-      forgotten   |  sent, waits    |  read, to be    |
+      forgotten   |  sent, waits    |  read, to be    |         `sent` is of this connection
        (stored)   |  for its ACK    |  sent           |
 
 **Invariants**
@@ -36,7 +36,7 @@ class State(enum.Enum):
 
 
 class OffsetError(Exception):
-    """The daemon named an offset that this terminal cannot have sent."""
+    """The daemon named an offset behind what was read of this terminal."""
 
 
 class Terminal:
@@ -90,12 +90,16 @@ class Terminal:
     def acknowledge(self, offset: int) -> int:
         """Everything before *offset* is stored. Return how many bytes that freed.
 
+        It may be more than was sent in this connection: an earlier one sent it, and storing takes its time.
+
         Raises:
-            OffsetError: it lies behind what was sent.
+            OffsetError: it lies behind what was read.
         """
-        if offset > self.sent:
+        if offset > self.end:
             raise OffsetError(offset)
-        return self._forget_before(offset)
+        freed = self._forget_before(offset)
+        self.sent = max(self.sent, self.base)
+        return freed
 
     def _forget_before(self, offset: int) -> int:
         freed = offset - self.base

@@ -195,6 +195,7 @@ class Ended(NamedTuple):
 
 class Refused(NamedTuple):
     text: str
+    id: StreamId | None = None  # of the START, RESUME, FORGET or ADOPT that is refused
 
 
 Message = (
@@ -232,6 +233,10 @@ _ACK: Final = struct.Struct(">16sQ")
 _OUTPUT_FRAME: Final = struct.Struct(">IB16sQ")
 _PLACE_BYTES: Final = _ACK.size
 _OFFSETS: Final = range(2**63)
+_NULLABLE: Final[Mapping[type[Message], frozenset[str]]] = {
+    Failed: frozenset({"id", "ref"}),
+    Refused: frozenset({"id"}),
+}
 
 
 # --- fields: one way per name to write it to JSON and to read it back
@@ -401,11 +406,12 @@ def _decode_json_untrusted(message: type[Message], payload: bytes) -> Message:
     fields = json.loads(payload.decode("utf-8"))
     if type(fields) is not dict or fields.keys() != set(message._fields):
         raise WireError(message)
+    nullable = _NULLABLE.get(message, frozenset())
     values: list[Any] = []
     for name in message._fields:
         value = fields[name]
-        optional = message is Failed and name in {"id", "ref"} and value is None
-        values.append(None if optional else _READ[name](value))
+        is_null = value is None and name in nullable
+        values.append(None if is_null else _READ[name](value))
     decoded = message(*values)
     match decoded:
         case Failed(id_, ref) if (id_ is None) is (ref is None):

@@ -97,7 +97,7 @@ def test_a_terminal_whose_start_failed_is_gone(keeper, daemon):
     daemon.start(id_, "no-such-command")
     daemon.wait(wire.Failed)
     daemon.start(id_, "true")
-    assert "not prepared" in daemon.wait(wire.Refused).text
+    assert daemon.wait(wire.Refused) == wire.Refused("start: it is not prepared", id_)
     with keeper.daemon() as other:
         assert other.here == {}
 
@@ -411,7 +411,7 @@ def test_an_ended_terminal_is_announced_to_every_new_daemon_until_it_is_forgotte
 def test_a_running_terminal_is_not_forgotten(daemon):
     id_, pid = daemon.spawn("cat")
     daemon.send(wire.Forget(id_))
-    assert "runs" in daemon.wait(wire.Refused).text
+    assert daemon.wait(wire.Refused) == wire.Refused("forget: its program runs", id_)
     assert lives(pid)
 
 
@@ -484,7 +484,36 @@ def test_descriptors_that_nobody_asked_for_are_closed(keeper):
         assert daemon.run("true")[1].code == 0
 
 
-def test_acknowledging_what_was_not_sent_drops_the_daemon_and_keeps_the_terminal(keeper, daemon):
+def test_the_next_daemon_may_acknowledge_before_it_resumes_and_what_is_not_sent_again_yet(keeper, daemon):
+    id_, _ = daemon.spawn("sh", "-c", "echo before; read line; echo after", raw=True)
+    daemon.wait(wire.Output)
+    with keeper.daemon() as other:
+        other.send(wire.Ack(id_, 3))
+        other.resume(id_, 1)
+        other.place[id_] = 3
+        assert other.wait(wire.Output) == wire.Output(id_, 3, b"ore\n")
+    with keeper.daemon() as other:
+        assert (other.here[id_].base, other.here[id_].end) == (3, 7)
+        other.send(wire.Ack(id_, 7))
+        other.resume(id_, 3)
+        other.place[id_] = 7
+        other.type(id_, b"\n")
+        assert other.wait(wire.Output) == wire.Output(id_, 7, b"after\n")
+        assert other.until_ended(id_).end == 13
+
+
+def test_resuming_behind_the_end_is_refused_and_the_connection_goes_on(keeper, daemon):
+    id_, _ = daemon.spawn("sh", "-c", "echo hi; cat", raw=True)
+    daemon.wait(wire.Output)
+    with keeper.daemon() as other:
+        other.send(wire.Resume(id_, 4))
+        refused = other.wait(wire.Refused)
+        assert (refused.id, refused.text) == (id_, "resume: 4 lies behind what was read, 3")
+        other.resume(id_, 0)
+        assert other.wait(wire.Output) == wire.Output(id_, 0, b"hi\n")
+
+
+def test_acknowledging_what_was_not_read_drops_the_daemon_and_keeps_the_terminal(keeper, daemon):
     id_, _ = daemon.spawn("sh", "-c", "echo hi; cat", raw=True)
     daemon.wait(wire.Output)
     daemon.send(wire.Ack(id_, 1000))
@@ -498,7 +527,7 @@ def test_orders_about_terminals_that_are_not_there_change_nothing(daemon):
     for message in (wire.Ack(nowhere, 5), wire.Kill(nowhere, 9), wire.Forget(nowhere)):
         daemon.send(message)
     daemon.send(wire.Resume(nowhere, 0))
-    assert "no such terminal" in daemon.wait(wire.Refused).text
+    assert daemon.wait(wire.Refused) == wire.Refused("resume: no such terminal", nowhere)
     daemon.send(wire.Kill(daemon.open(), 9))
     assert daemon.run("true")[1].code == 0
 
@@ -551,7 +580,7 @@ def test_a_stale_socket_is_replaced(tmp_path):
 def test_quit_is_refused_while_there_are_terminals(keeper, daemon):
     id_, _ = daemon.spawn("cat")
     daemon.send(wire.Quit())
-    assert "1 terminals" in daemon.wait(wire.Refused).text
+    assert daemon.wait(wire.Refused) == wire.Refused("1 terminals are here", None)
     daemon.send(wire.Kill(id_, signal.SIGKILL))
     daemon.until_ended(id_)
     daemon.send(wire.Forget(id_))
@@ -854,7 +883,7 @@ def test_an_adopted_terminal_goes_on_and_ends_as_lost_when_its_master_says_so(ke
     daemon.until_output(id_, b"hello")
     assert daemon.place[id_] == 1005
     daemon.send(wire.Adopt(id_, "again", program.pid, 0), master)
-    assert "already" in daemon.wait(wire.Refused).text
+    assert daemon.wait(wire.Refused) == wire.Refused("adopt: it is here already", id_)
     with keeper.daemon() as other:
         assert other.here[id_][:3] == (id_, "adopted", program.pid)
         other.resume(id_, 1005)

@@ -30,10 +30,37 @@ def test_an_old_acknowledgement_changes_nothing():
     assert (terminal.base, terminal.end) == (10, 13)
 
 
-def test_an_acknowledgement_of_what_was_not_sent_is_an_error():
+def test_what_is_stored_is_not_sent_though_it_was_not_sent_in_this_connection():
+    terminal = running(b"abcdef")
+    terminal.resume(0)
+    terminal.sent = 1
+    assert terminal.acknowledge(4) == 4
+    assert (terminal.base, terminal.sent, terminal.end) == (4, 4, 6)
+    assert terminal.acknowledge(6) == 2
+    assert not terminal.has_news
+
+
+def test_an_acknowledgement_before_resume_frees_and_lets_nothing_flow():
+    terminal = running(b"abc")
+    assert terminal.acknowledge(2) == 2
+    assert (terminal.sent, terminal.has_news) == (2, False)
+
+
+def test_the_end_is_told_behind_what_an_acknowledgement_skipped():
+    terminal = running(b"abc")
+    terminal.exit = Exit(How.EXITED, 0)
+    terminal.state = State.ENDED
+    terminal.resume(0)
+    terminal.acknowledge(3)
+    assert terminal.has_news
+    assert terminal.last_words() == Ended(ID, How.EXITED, 0, 3)
+
+
+def test_an_acknowledgement_of_what_was_not_read_is_an_error():
     terminal = running(b"abc")
     with pytest.raises(OffsetError):
-        terminal.acknowledge(1)
+        terminal.acknowledge(4)
+    assert (terminal.base, bytes(terminal.held)) == (0, b"abc")
 
 
 def test_resuming_sends_again_from_the_stored_offset():
@@ -52,8 +79,10 @@ def test_resuming_before_what_is_held_starts_at_the_first_held_byte():
 
 
 def test_resuming_behind_the_end_is_an_error():
+    terminal = running(b"abc")
     with pytest.raises(OffsetError):
-        running(b"abc").resume(4)
+        terminal.resume(4)
+    assert (terminal.flowing, bytes(terminal.held)) == (False, b"abc")
 
 
 def test_the_end_is_told_after_the_last_byte_and_once_per_connection():

@@ -41,7 +41,7 @@ MESSAGES = st.one_of(
     st.builds(wire.Failed, st.none(), OFFSETS, st.integers(0, 4095), st.sampled_from(wire.Where)),
     st.builds(wire.Output, IDS, OFFSETS, st.binary(min_size=1, max_size=500)),
     st.builds(wire.Ended, IDS, st.sampled_from(wire.How), st.integers(0, 255), OFFSETS),
-    st.builds(wire.Refused, TEXTS),
+    st.builds(wire.Refused, TEXTS, st.none() | IDS),
 )
 ID = bytes(range(16))
 START = {"id": ID.hex(), "argv": ["a"], "env": {}, "cwd": "/", "umask": 0, "login": False}
@@ -138,6 +138,9 @@ def test_any_json_in_the_fields_raises_wire_error_or_makes_a_message_that_can_be
         pytest.param(wire.Type.HERE, HERE | {"pid": 0}, id="pid 0"),
         pytest.param(wire.Type.FAILED, FAILED | {"ref": 1}, id="id and ref"),
         pytest.param(wire.Type.FAILED, FAILED | {"id": None}, id="neither id nor ref"),
+        pytest.param(wire.Type.REFUSED, {"text": "no"}, id="REFUSED without id"),
+        pytest.param(wire.Type.REFUSED, {"text": "no", "id": ""}, id="REFUSED with half an id"),
+        pytest.param(wire.Type.RESUME, {"id": None, "offset": 0}, id="RESUME of nothing"),
         pytest.param(wire.Type.FAILED, FAILED | {"where": "nowhere"}, id="an unknown step"),
     ],
 )
