@@ -2,6 +2,7 @@
 
 import array
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -34,6 +35,26 @@ def until(fact, deadline_s=DEADLINE_S):
             raise AssertionError(f"not within {deadline_s} s: {fact}")
         time.sleep(0.005)
     return value
+
+
+def without_close_range():
+    """Forbid this process and its children close_range(2), as older kernels and some sandboxes do."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    close_range, eperm = 436, 1
+    code = b"".join(
+        struct.pack("=HBBI", *instruction)
+        for instruction in (
+            (0x20, 0, 0, 0),  # load the number of the system call
+            (0x15, 0, 1, close_range),
+            (0x06, 0, 0, 0x0005_0000 | eperm),  # SECCOMP_RET_ERRNO
+            (0x06, 0, 0, 0x7FFF_0000),  # SECCOMP_RET_ALLOW
+        )
+    )
+    buffer = ctypes.create_string_buffer(code)
+    program = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
+    no_new_privileges, seccomp, filter_ = 38, 22, 2
+    if libc.prctl(no_new_privileges, 1, 0, 0, 0) or libc.prctl(seccomp, filter_, program, 0, 0):
+        raise OSError(ctypes.get_errno(), "no seccomp here")
 
 
 def lives(pid):

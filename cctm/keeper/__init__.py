@@ -8,6 +8,7 @@ that ends, and it replaces its own code in place.
     terminal.py     one held terminal: states, offsets, held bytes; how much all may hold     pure
     supervision.py  when to start the daemon                                                  pure
     spawn.py        fork and exec; a new PTY
+    descriptors.py  closing what a child must not have
     connection.py   one connection: frames in, frames and output out, never waiting
     holder.py       all terminals and their PTYs: open, start, read, pause, reap
     keeper.py       the loop: what each message, signal and lost connection does

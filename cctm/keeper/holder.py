@@ -23,7 +23,7 @@ from functools import partial
 from typing import Final
 
 from cctm.keeper import wire
-from cctm.keeper.spawn import Child, Program, open_pty, outcome, spawn
+from cctm.keeper.spawn import Child, Limits, Program, open_pty, outcome, spawn
 from cctm.keeper.terminal import TURN_BYTES, Room, State, Terminal
 from cctm.keeper.wire import Exit, Failed, How, Message, Opened, Refused, Started, StreamId, Where
 
@@ -38,12 +38,12 @@ class Holder:
     def __init__(
         self,
         selector: selectors.BaseSelector,
-        nofile: tuple[int, int],
+        limits: Limits,
         tell: Callable[[Message, int | None], None],
         offer: Callable[[Terminal], None],
     ) -> None:
         self._selector = selector
-        self._nofile = nofile
+        self._limits = limits
         self._tell = tell
         self._offer = offer
         self._terminals: dict[StreamId, Terminal] = {}
@@ -124,7 +124,7 @@ class Holder:
                     cwd=request.cwd,
                     umask=request.umask,
                     login=request.login,
-                    nofile=self._nofile,
+                    limits=self._limits,
                     stdio=(slave, slave, slave),
                     tty=True,
                 )

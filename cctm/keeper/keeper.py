@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 from cctm.keeper import wire
 from cctm.keeper.connection import Connection
 from cctm.keeper.holder import Holder, exit_of
-from cctm.keeper.spawn import Child, Program, outcome, spawn
+from cctm.keeper.spawn import Child, Limits, Program, outcome, spawn
 from cctm.keeper.supervision import Supervision
 from cctm.keeper.terminal import OffsetError, State, Terminal
 from cctm.keeper.wire import Exit, How, Message, Refused, StreamId, WireError
@@ -44,7 +44,7 @@ class Setup(NamedTuple):
     socket_path: str
     log_path: str
     daemon_command: tuple[bytes, ...]
-    nofile: tuple[int, int]  # RLIMIT_NOFILE as found at the start; every child gets it back
+    limits: Limits  # as found at the start; every program gets them back
     lock: int
 
 
@@ -55,7 +55,7 @@ class Keeper:
         self.supervision = supervision
         self.upgrade_to: tuple[bytes, ...] | None = None  # set: `run` returned because of it
         self._selector = selectors.DefaultSelector()
-        self.holder = Holder(self._selector, setup.nofile, self._tell, self._offer)
+        self.holder = Holder(self._selector, setup.limits, self._tell, self._offer)
         self._connections: set[Connection] = set()
         self._daemon: Connection | None = None
         self._waiting: deque[Terminal] = deque()  # those with news, in the order of their turns
@@ -187,7 +187,7 @@ class Keeper:
                         cwd=b"/",
                         umask=0o077,
                         login=False,
-                        nofile=self.setup.nofile,
+                        limits=self.setup.limits.without_core(),
                         stdio=(null, log, log),
                         tty=False,
                     )

@@ -23,12 +23,13 @@ from typing import Final
 
 from cctm.keeper import upgrade
 from cctm.keeper.connection import Connection
+from cctm.keeper.descriptors import close_all_but
 from cctm.keeper.keeper import STATE_VERSION, Keeper, Setup
+from cctm.keeper.spawn import Limits
 from cctm.keeper.supervision import Supervision
 
 _FRESH: Final = frozenset({"--socket", "--lock", "--log", "--daemon-command"})
 _BACKLOG: Final = 128
-_LAST_DESCRIPTOR: Final = 2**31 - 1
 
 
 class UsageError(Exception):
@@ -88,19 +89,30 @@ def _lock(path: str) -> int | None:
     return lock
 
 
-def _fresh(options: dict[str, str], lock: int) -> Keeper:
-    daemon_fd = int(options["--daemon-fd"]) if "--daemon-fd" in options else None
-    _close_inherited({lock} if daemon_fd is None else {lock, daemon_fd})
-    nofile = resource.getrlimit(resource.RLIMIT_NOFILE)
+def _set_limits() -> Limits:
+    """As many descriptors as are allowed, and no core dump: it would hold what every terminal printed.
+
+    Returns the limits as they were found.
+    """
+    found = Limits(resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(resource.RLIMIT_CORE))
+    resource.setrlimit(resource.RLIMIT_CORE, found.without_core().core)
     with suppress(
         ValueError, OSError
     ):  # a hard limit may be higher than what is allowed: then fewer terminals
-        resource.setrlimit(resource.RLIMIT_NOFILE, (nofile[1], nofile[1]))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (found.nofile[1], found.nofile[1]))
+    return found
+
+
+def _fresh(options: dict[str, str], lock: int) -> Keeper:
+    daemon_fd = int(options["--daemon-fd"]) if "--daemon-fd" in options else None
+    # What our parent left open: it may wait for the end of a pipe or a lock in vain.
+    close_all_but({lock} if daemon_fd is None else {lock, daemon_fd})
+    limits = _set_limits()
     setup = Setup(
         os.path.abspath(options["--socket"]),
         os.path.abspath(options["--log"]),
         tuple(os.fsencode(item) for item in json.loads(options["--daemon-command"])),
-        nofile,
+        limits,
         lock,
     )
     os.chdir("/")  # so that no file system is kept busy
@@ -122,12 +134,3 @@ def listen(path: str) -> socket.socket:
         os.umask(umask)
     listener.listen(_BACKLOG)
     return listener
-
-
-def _close_inherited(kept: set[int]) -> None:
-    """Close what our parent left open: it may wait for the end of a pipe or a lock in vain."""
-    start = 3
-    for descriptor in sorted(kept):
-        os.closerange(start, descriptor)
-        start = descriptor + 1
-    os.closerange(start, _LAST_DESCRIPTOR)

@@ -7,8 +7,8 @@ error unwind inside the forked child.
     ------                     -----
     block all signals
     fork ────────────────────► session, controlling terminal, descriptors 0 1 2
-    restore the mask           default dispositions, empty mask, descriptor limit, umask
-                               cwd, close everything else, exec
+    restore the mask           close everything else
+                               default dispositions, empty mask, limits, umask, cwd, exec
     `failed` readable:         success: the pipe closes by itself (close-on-exec): b""
       b"" or a report          failure: writes where(u8) ‖ errno(i32), exits with 127
 
@@ -30,6 +30,7 @@ import termios
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, NoReturn
 
+from cctm.keeper.descriptors import close_all_but
 from cctm.keeper.wire import Where
 
 _REPORT: Final = struct.Struct(">Bi")
@@ -37,7 +38,16 @@ _STEPS: Final = (Where.FORK, Where.CWD, Where.EXEC)
 _DEFAULT_PATH: Final = b"/usr/local/bin:/usr/bin:/bin"
 _ALL_SIGNALS: Final = signal.valid_signals()
 _RESETTABLE: Final = sorted(_ALL_SIGNALS - {signal.SIGKILL, signal.SIGSTOP})
-_LAST_DESCRIPTOR: Final = 2**31 - 1
+
+
+class Limits(NamedTuple):
+    """Soft and hard limits, as the keeper found them."""
+
+    nofile: tuple[int, int]  # RLIMIT_NOFILE
+    core: tuple[int, int]  # RLIMIT_CORE
+
+    def without_core(self) -> "Limits":
+        return self._replace(core=(0, self.core[1]))
 
 
 class Program(NamedTuple):
@@ -46,7 +56,7 @@ class Program(NamedTuple):
     cwd: bytes
     umask: int
     login: bool
-    nofile: tuple[int, int]  # soft and hard RLIMIT_NOFILE
+    limits: Limits
     stdio: tuple[int, int, int]
     tty: bool  # stdio is to be the controlling terminal
 
@@ -123,12 +133,10 @@ def _become(program: Program, report: int) -> NoReturn:  # pragma: no cover
     step = Where.FORK
     number = 0
     try:
-        _detach(program)
+        _detach(program, report)
         step = Where.CWD
         os.chdir(program.cwd)
         step = Where.EXEC
-        os.closerange(3, report)
-        os.closerange(report + 1, _LAST_DESCRIPTOR)
         number = _exec(program)
     except OSError as error:
         number = error.errno or errno.EIO
@@ -141,12 +149,15 @@ def _become(program: Program, report: int) -> NoReturn:  # pragma: no cover
             os._exit(127)
 
 
-def _detach(program: Program) -> None:  # pragma: no cover
+def _detach(program: Program, report: int) -> None:  # pragma: no cover
     os.setsid()
     # Above the standard descriptors first, so that no dup2 overwrites one that is still needed.
     stdio = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in program.stdio]
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
+    for fd in stdio:  # so that there is a descriptor for listing them
+        os.close(fd)
+    close_all_but((report,))
     if program.tty:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for number in _RESETTABLE:
@@ -155,7 +166,8 @@ def _detach(program: Program) -> None:  # pragma: no cover
         except OSError:  # the C library keeps some for itself
             continue
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    resource.setrlimit(resource.RLIMIT_NOFILE, program.nofile)
+    resource.setrlimit(resource.RLIMIT_NOFILE, program.limits.nofile)
+    resource.setrlimit(resource.RLIMIT_CORE, program.limits.core)
     os.umask(program.umask)
 
 

@@ -21,6 +21,7 @@ import time
 from typing import Any, Final
 
 from cctm.keeper.keeper import STATE_VERSION, Keeper, Setup
+from cctm.keeper.spawn import Limits
 from cctm.keeper.supervision import GRACE_S, Supervision
 from cctm.keeper.terminal import State, Terminal
 from cctm.keeper.wire import Exit, How, StreamId, text
@@ -62,7 +63,7 @@ def resume(state: int) -> Keeper:
             header["socket_path"],
             header["log_path"],
             tuple(item.encode("utf-8", "surrogateescape") for item in header["daemon_command"]),
-            (header["nofile"][0], header["nofile"][1]),
+            Limits(*((soft, hard) for soft, hard in header["limits"])),
             header["lock"],
         )
         os.set_inheritable(setup.lock, False)  # noqa: FBT003
@@ -81,7 +82,7 @@ def _header(keeper: Keeper, terminals: list[Terminal]) -> dict[str, Any]:
         "socket_path": keeper.setup.socket_path,
         "log_path": keeper.setup.log_path,
         "daemon_command": [text(item) for item in keeper.setup.daemon_command],
-        "nofile": keeper.setup.nofile,
+        "limits": keeper.setup.limits,
         "lock": keeper.setup.lock,
         "listener": keeper.listener.fileno(),
         "supervision": {

@@ -23,7 +23,7 @@ import pytest
 from cctm.keeper import wire
 from cctm.keeper.terminal import LEAST_BYTES, TERMINAL_BYTES
 from cctm.keeper.wire import How, Where
-from keeper_driver import DEADLINE_S, Driver, Keeper, lives, until, window_size
+from keeper_driver import DEADLINE_S, Driver, Keeper, lives, until, window_size, without_close_range
 
 PYTHON = sys.executable
 # Writes as much as it is told in a second argument, each 8 bytes naming their own place.
@@ -173,6 +173,45 @@ def test_signals_mask_limits_and_descriptors_are_those_of_a_fresh_login(tmp_path
     finally:
         keeper.stop()
         os.close(leak)
+
+
+def test_a_crash_of_the_keeper_or_its_daemon_writes_no_core_and_programs_get_their_limit_back(tmp_path):
+    def allow():
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (min(4096, hard) if hard >= 0 else 4096, hard))
+
+    keeper = Keeper(tmp_path, preexec_fn=allow)
+    try:
+        (child,) = until(keeper.children)
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        if hard == 0:
+            pytest.skip("no core dumps are allowed here")
+        with keeper.daemon() as daemon:
+            for _ in range(2):  # also after an upgrade
+                until(lambda: b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes())
+                assert (_limit(keeper.pid, "core"), _limit(child, "core")) == ("0", "0")
+                assert daemon.run("sh", "-c", "ulimit -S -c")[0] in (b"4\n", b"8\n")  # in KiB, or halves
+                daemon.send(wire.Upgrade(()))
+                daemon.wait_eof()
+                daemon.close()
+                daemon = keeper.daemon()
+            daemon.close()
+    finally:
+        keeper.stop()
+
+
+def _limit(pid, name):
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return next(it for it in lines if name in it)[26:].split()[0]
+
+
+def test_without_close_range_programs_start_as_fast(tmp_path):
+    keeper = Keeper(tmp_path, preexec_fn=without_close_range)  # 2^31 calls would take minutes
+    try:
+        with keeper.daemon() as daemon:
+            assert set(daemon.run("ls", "/proc/self/fd")[0].split()) == {b"0", b"1", b"2", b"3"}
+    finally:
+        keeper.stop()
 
 
 def _descriptors(keeper):

@@ -14,12 +14,14 @@ from cctm.keeper import upgrade, wire
 from cctm.keeper.connection import Connection
 from cctm.keeper.holder import Holder, exit_of
 from cctm.keeper.keeper import Keeper, Setup
+from cctm.keeper.spawn import Limits
 from cctm.keeper.supervision import Supervision
 from cctm.keeper.terminal import State
 from cctm.keeper.wire import Exit, How, Where
 from keeper_driver import Driver
 
 NOFILE = resource.getrlimit(resource.RLIMIT_NOFILE)
+LIMITS = Limits(NOFILE, resource.getrlimit(resource.RLIMIT_CORE))
 PATH = {b"PATH": b"/usr/bin:/bin"}
 
 
@@ -31,7 +33,7 @@ class World:
         self.told = []
         self.offered = []
         self.holder = Holder(
-            self.selector, NOFILE, lambda message, _fd: self.told.append(message), self.offered.append
+            self.selector, LIMITS, lambda message, _fd: self.told.append(message), self.offered.append
         )
 
     def prepared(self):
@@ -116,7 +118,7 @@ def keeper(tmp_path):
     listener.bind(str(tmp_path / "sock"))
     listener.listen()
     lock = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
-    setup = Setup(str(tmp_path / "sock"), str(tmp_path / "log"), (b"/bin/true",), NOFILE, lock)
+    setup = Setup(str(tmp_path / "sock"), str(tmp_path / "log"), (b"/bin/true",), LIMITS, lock)
     supervision = Supervision(time.monotonic())
     supervision.stop()
     keeper = Keeper(setup, listener, supervision)
