@@ -1,23 +1,16 @@
-"""What the archive takes from files: each of its decoders, for `tests.fuzz`."""
+"""Segment files and their names, for `tests.fuzz`: whatever they hold, no byte is passed over."""
 
 import tempfile
 from functools import cache
 from typing import Any
 
-from cctm.archive.catalogue import About, State, decode_about_untrusted, encode_about
-from cctm.archive.device import decode_device_file_untrusted, encode_device_file
 from cctm.archive.segment import MAGIC, Record, SegmentName, frame, scan
 from cctm.protocol.entry import decode_record_untrusted, encode_record
 from cctm.protocol.errors import MalformedError
-from cctm.protocol.events import How
 from tests.fuzzing import Target
 from tests.samples import drawn
 
 MALFORMED = (MalformedError,)
-ABOUTS = (
-    About("name", (b"vim", b"\xff"), b"/tmp", 5),
-    About("é", (b"x",), b"", 2**62, State.ENDED, 9, How.SIGNALLED, 15, 1_000),
-)
 
 
 @cache
@@ -63,26 +56,12 @@ def targets() -> list[Target]:
     whole = MAGIC + b"".join(frame(payload) + payload for payload in payloads)
     names = [str(SegmentName(generation, drawn("log"), 1)) for generation in (1, 10**9)]
     return [
-        Target("segment", _scan, [whole, whole[:-1], whole + bytes(9), MAGIC], MALFORMED),
+        Target("segment, every byte", _scan, [whole, whole[:-1], whole + bytes(9), MAGIC], MALFORMED),
         Target(
             "segment name",
             _name,
             [name.encode() for name in names],
             MALFORMED,
             lambda name: str(name).encode(),
-        ),
-        Target(
-            "about",
-            decode_about_untrusted,
-            [encode_about(about) for about in ABOUTS],
-            MALFORMED,
-            encode_about,
-        ),
-        Target(
-            "device file",
-            decode_device_file_untrusted,
-            [encode_device_file(drawn("seed"))],
-            MALFORMED,
-            encode_device_file,
         ),
     ]

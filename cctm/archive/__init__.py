@@ -1,12 +1,12 @@
 """What is kept, and how it is read again (SPEC.md §6).
 
     <home>/
-      device.key                          the one secret that everything else is wrapped under      device.py
-      catalogue.sqlite                    what is quick to look up, written down twice              catalogue.py
-      archive/<channel>/                  one directory for each terminal                           files.py
-        <generation>-<log>-<segment>.seg  append-only: framed, sealed, chained, signed entries      segment.py
+      device.key                          the one secret that everything is wrapped under      device
+      catalogue.sqlite                    what is quick to look up, written down twice         catalogue, about
+      archive/<channel>/                  a directory for each terminal                        files
+        <generation>-<log>-<segment>.seg  append-only: framed, sealed, chained, signed         segment
 
-    writing    disk ◄── storage             one thread; nothing is reported that is not synchronised
+    writing    disk ◄─ writing ◄─ storage   one thread; nothing is reported that is not synchronised
     starting   recover, rebuild             how far a log goes; the catalogue from the segments
     reading    segment ─► walk ─► opening ─► fold, reader
                bytes      verified  events   output, tails

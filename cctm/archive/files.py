@@ -11,8 +11,7 @@ from typing import Final
 
 from cctm.protocol.keys import ChannelId
 
-from .segment import SegmentName
-from .storage import LogRef
+from .segment import LogRef, SegmentName
 
 _CHANNEL: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from .segment import SegmentName
-from .storage import LogRef
+from .segment import LogRef, SegmentName
 
 
 class Fault(Enum):

@@ -222,7 +222,7 @@ class Archive:
             try:
                 size = os.fstat(fd).st_size
                 if span < size:
-                    found = find_record(fd, size - span, size)
+                    found = find_record(fd, size - span)
                     return None if found is None else Start(number, found, 0, None)
                 span -= size
             finally:

@@ -1,7 +1,6 @@
 """Recovery: how far a channel's newest log goes, after a stop of any kind (SPEC.md §5.1, §6.3).
 
-    checkpoint ──► walk from there ──► last entry that continues the chain = predecessor of the next
-    generation
+    checkpoint ──► walk from there ──► last entry that continues the chain = the next generation's predecessor
                                   └──► where the stream goes on            = what the keeper is asked for
                                   └──► a torn tail                         = cut
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cctm.protocol.entry import MAX_WIRE_BYTES
-from cctm.protocol.keys import LogId
+from cctm.protocol.keys import ChannelId, LogId
 
 MAGIC: Final = b"CCTMSEG\0"
 SEGMENT_BYTES: Final = 64 << 20
@@ -43,6 +43,15 @@ _HEAD_LIMIT_BYTES: Final = 1 + 9 + 1 + 34 + 34 + 5
 _SIG_BYTES: Final = 2 + 64
 
 _NAME: Final = re.compile(r"([0-9]{8,19})-([0-9a-f]{64})-([0-9]{6,19})\.seg", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class LogRef:
+    """A log, and what its file names say about it."""
+
+    channel: ChannelId
+    log: LogId
+    generation: int
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -147,8 +156,14 @@ def scan(fd: int, start: int = 0) -> Iterator[Item]:
         position = found
 
 
-def find_record(fd: int, start: int, size: int) -> int | None:
-    """Where the first whole record begins that lies between the bytes *start* and *size*; None: nowhere."""
+def find_record(fd: int, start: int, size: int | None = None) -> int | None:
+    """Where the first whole record begins that lies between the bytes *start* and *size*; None: nowhere.
+
+    Args:
+        size: None: that of the file.
+    """
+    if size is None:
+        size = os.fstat(fd).st_size
     overlap = FRAME.size + _HEAD_LIMIT_BYTES
     base = start
     while True:

@@ -12,39 +12,35 @@
   what it was called for survives a power failure.
 - When a call fails, nothing is dropped, repeated or reordered. The partial record is cut away and the same
   bytes are tried again every second, until it works, the channel is removed, or the storage is closed.
-- After a failed `fdatasync` the kernel may have thrown the pages away and call them clean. So what was
-  written since the last one that succeeded is kept, and written again before the next.
 
 When is there a sync? At once, if the last one is 100 ms ago or somebody waits; otherwise when it is, or
 when 1 MiB waits (of what the appender counts: the keeper holds plain bytes, of which a record may be a
 tenth).
 """
 
-import contextlib
-import os
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
 from cctm.protocol.errors import LocalError
-from cctm.protocol.keys import ChannelId, LogId
+from cctm.protocol.keys import ChannelId
 
 from .disk import Disk
-from .segment import MAGIC, SEGMENT_BYTES, SegmentName, frame
+from .segment import SEGMENT_BYTES, LogRef
+from .writing import SegmentWriter, Stored
+
+__all__ = ["LogRef", "Storage", "Stored", "Sync"]
 
 SYNC_INTERVAL_S: Final = 0.1
 SYNC_BYTES: Final = 1 << 20
 RETRY_S: Final = 1.0
 OPEN_FILES: Final = 128
-
-# A directory with this ending is on its way out; whoever finds one may finish the removal.
-REMOVED_SUFFIX: Final = ".removed"
 
 T = TypeVar("T")
 
@@ -54,25 +50,6 @@ class Sync(Enum):
 
     GROUPED = auto()
     NOW = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class LogRef:
-    """A log, and what its file names say about it."""
-
-    channel: ChannelId
-    log: LogId
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Where the records of one append lie: bytes *start* to *end* of segment number *segment*."""
-
-    ref: LogRef
-    segment: int
-    start: int
-    end: int
 
 
 OnStored = Callable[[Stored], None]
@@ -106,19 +83,6 @@ class _Stop:
 _Item = _Append | _Work | _Aside | _Stop
 
 
-@dataclass(slots=True, eq=False)
-class _File:
-    """A segment being written. *kept*: the bytes from *synced* to *end*, as they were written."""
-
-    ref: LogRef
-    number: int
-    fd: int | None
-    end: int
-    synced: int
-    kept: list[bytes] = field(default_factory=list)
-    suspect: bool = False  # a sync failed: the disk may lack what was kept, though reading shows it
-
-
 class Storage:
     """The archive's writer. One per home; `start` it, and `close` it from the same thread."""
 
@@ -141,28 +105,21 @@ class Storage:
             on_resumed: called on the storage thread once it works again.
             open_files: how many descriptors may be kept.
         """
-        self._archive = archive
         self._on_stalled = on_stalled
         self._on_resumed = on_resumed
-        self._disk = disk if disk is not None else Disk()
-        self._segment_bytes = segment_bytes
         self._sync_interval_s = sync_interval_s
         self._retry_s = retry_s
-        self._open_files = open_files
 
         self._inbox: SimpleQueue[_Item] = SimpleQueue()
         self._thread = threading.Thread(target=self._main, name="cctm-storage", daemon=True)
         self._closed = False  # nothing may be appended any more
 
         # From here on the storage thread's alone.
+        self._segments = SegmentWriter(archive, disk or Disk(), segment_bytes, open_files)
         self._pending: deque[_Append | _Work] = deque()
         self._stopping = False
         self._failure: BaseException | None = None
         self._stalled_by: int | None = None
-        self._files: dict[LogRef, _File] = {}
-        self._open: OrderedDict[_File, None] = OrderedDict()  # the longest unused first
-        self._dirty: dict[_File, None] = {}
-        self._new_names_in: dict[str, None] = {}
         self._waiting: list[tuple[OnStored, Stored]] = []
         self._unsynced_bytes = 0
         self._sync_wanted = False
@@ -244,9 +201,9 @@ class Storage:
                     self._perform(self._pending.popleft())
                     self._take(0)
                     if self._sync_is_due():
-                        self._until_it_works(self._sync_all)
-                if self._dirty and (self._stopping or self._sync_is_due()):
-                    self._until_it_works(self._sync_all)
+                        self._until_it_works(self._sync)
+                if self._stopping or self._sync_is_due():
+                    self._until_it_works(self._sync)
         except _GivenUp as error:
             self._failure = error.reason
         except BaseException as error:
@@ -258,7 +215,7 @@ class Storage:
 
     def _patience_s(self) -> float | None:
         """How long the inbox may be waited for; None: for ever."""
-        if not self._dirty:
+        if not self._is_owing:
             return None
         return max(0.0, self._last_sync_s + self._sync_interval_s - time.monotonic())
 
@@ -285,11 +242,16 @@ class Storage:
         if isinstance(item, _Append):
             self._until_it_works(lambda: self._write(item))
         else:
-            self._until_it_works(self._sync_all)
+            self._until_it_works(self._sync)
             _call(item.work, item.future)
 
+    @property
+    def _is_owing(self) -> bool:
+        """Whether a sync, or a report of one, is outstanding."""
+        return bool(self._waiting) or self._segments.is_dirty
+
     def _sync_is_due(self) -> bool:
-        return bool(self._dirty) and (
+        return self._is_owing and (
             self._sync_wanted
             or self._unsynced_bytes >= SYNC_BYTES
             or time.monotonic() >= self._last_sync_s + self._sync_interval_s
@@ -312,145 +274,28 @@ class Storage:
         if error.errno != self._stalled_by:
             self._stalled_by = error.errno
             self._on_stalled(error)
-        self._close_idle(0)  # it may have been the descriptors that ran out
+        self._segments.close_idle(0)  # it may have been the descriptors that ran out
         retry_at_s = time.monotonic() + self._retry_s
         while (left_s := retry_at_s - time.monotonic()) > 0:
             if self._stopping:
                 raise _GivenUp(error)
             self._take(left_s)
 
-    # -- appending
+    # -- writing
 
     def _write(self, item: _Append) -> None:
         if item.ref.channel in self._removed:
             return
-        file = self._file(item.ref)
-        fd = self._descriptor(file)
-        parts = [MAGIC] if file.end == 0 else []
-        for payload in item.payloads:
-            parts += (frame(payload), payload)
-        data = b"".join(parts)
-        self._write_at(fd, data, file.end)
-        start = max(file.end, len(MAGIC))
-        file.end += len(data)
-        file.kept.append(data)
-        self._dirty[file] = None
-        self._unsynced_bytes += max(len(data), item.weight_bytes)
+        stored = self._segments.append(item.ref, item.payloads)
+        self._unsynced_bytes += max(stored.end - stored.start, item.weight_bytes)
         self._sync_wanted |= item.sync is Sync.NOW
         if item.on_stored is not None:
-            self._waiting.append((item.on_stored, Stored(item.ref, file.number, start, file.end)))
+            self._waiting.append((item.on_stored, stored))
 
-    def _write_at(self, fd: int, data: bytes, position: int) -> None:
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[self._disk.write(fd, rest, position + len(data) - len(rest)) :]
-        except OSError:
-            # If it cannot even be cut, the part stays, as a torn tail, until the same bytes are written
-            # over it.
-            with contextlib.suppress(OSError):
-                self._disk.cut(fd, position)
-            raise
-
-    def _file(self, ref: LogRef) -> _File:
-        """The segment to which the next record of *ref* goes."""
-        file = self._files.get(ref)
-        if file is None:
-            file = self._take_up(ref)
-        elif file.end > self._segment_bytes:
-            file = _File(ref, file.number + 1, None, 0, 0)
-        self._files[ref] = file
-        return file
-
-    def _take_up(self, ref: LogRef) -> _File:
-        """The last segment of a log that this storage has not written to yet."""
-        directory = self._directory(ref.channel)
-        self._disk.make_directory(directory)
-        # Also if it was there: who made it may have died before the sync.
-        self._new_names_in[self._archive] = None
-        self._new_names_in[directory] = None
-        numbers = [
-            name.number
-            for name in map(SegmentName.parse, self._disk.names(directory))
-            if name is not None and (name.log, name.generation) == (ref.log, ref.generation)
-        ]
-        if not numbers:
-            return _File(ref, 1, None, 0, 0)
-        file = _File(ref, max(numbers), None, 0, 0)
-        self._make_room()
-        fd = self._disk.open(self._path(file))
-        self._open[file] = None
-        file.fd = fd
-        file.end = file.synced = self._disk.size(fd)
-        if file.end < len(MAGIC):
-            self._disk.cut(fd, 0)
-            file.end = file.synced = 0
-        return file
-
-    def _descriptor(self, file: _File) -> int:
-        if file.fd is not None:
-            self._open.move_to_end(file)
-            return file.fd
-        self._make_room()
-        path = self._path(file)
-        if file.end == 0:
-            try:
-                fd = self._disk.create(path)
-            except FileExistsError:  # made by an attempt that failed later
-                fd = self._disk.open(path)
-            self._new_names_in[self._directory(file.ref.channel)] = None
-        else:
-            fd = self._disk.open(path)
-        self._open[file] = None
-        file.fd = fd
-        return fd
-
-    def _make_room(self) -> None:
-        """Have a descriptor to spare. What needs a sync stays open, so that a failing one is noticed."""
-        if len(self._open) >= self._open_files:
-            self._close_idle(self._open_files // 2)
-            if len(self._open) >= self._open_files:
-                self._sync_all()
-                self._close_idle(self._open_files // 2)
-
-    def _close_idle(self, keep: int) -> None:
-        """Close descriptors of files that need no sync, the longest unused first, until *keep* are left."""
-        for file in list(self._open):
-            if len(self._open) <= keep:
-                return
-            if file not in self._dirty:
-                self._close_file(file)
-
-    def _close_file(self, file: _File) -> None:
-        assert file.fd is not None  # it is among those that are open
-        with contextlib.suppress(OSError):  # it is closed all the same, and nothing unsynced was in it
-            self._disk.close(file.fd)
-        file.fd = None
-        del self._open[file]
-
-    # -- synchronising
-
-    def _sync_all(self) -> None:
-        if not (self._dirty or self._new_names_in):
+    def _sync(self) -> None:
+        if not self._is_owing:
             return
-        for file in list(self._dirty):
-            fd = self._descriptor(file)
-            if file.suspect:
-                self._write_at(fd, b"".join(file.kept), file.synced)
-            try:
-                self._disk.sync(fd)
-            except OSError:
-                file.suspect = True
-                raise
-            file.suspect = False
-            file.synced = file.end
-            file.kept.clear()
-            del self._dirty[file]
-            if self._files.get(file.ref) is not file:
-                self._close_file(file)
-        for directory in list(self._new_names_in):
-            self._disk.sync_directory(directory)
-            del self._new_names_in[directory]
+        self._segments.sync()
         self._unsynced_bytes = 0
         self._sync_wanted = False
         self._last_sync_s = time.monotonic()
@@ -458,40 +303,19 @@ class Storage:
         for on_stored, place in stored:
             on_stored(place)
 
-    # -- removing and leaving
-
     def _remove(self, channel: ChannelId) -> None:
         self._removed.add(channel)
-        for file in [file for file in self._open if file.ref.channel == channel]:
-            self._close_file(file)
-        self._files = {ref: file for ref, file in self._files.items() if ref.channel != channel}
-        self._dirty = {file: None for file in self._dirty if file.ref.channel != channel}
         self._waiting = [waits for waits in self._waiting if waits[1].ref.channel != channel]
-        directory = self._directory(channel)
-        self._new_names_in.pop(directory, None)
-        # Renamed first: a removal that is interrupted leaves no half of a terminal.
-        with contextlib.suppress(FileNotFoundError):
-            self._disk.remove_tree(directory + REMOVED_SUFFIX)
-        with contextlib.suppress(FileNotFoundError):
-            self._disk.rename(directory, directory + REMOVED_SUFFIX)
-            self._disk.remove_tree(directory + REMOVED_SUFFIX)
+        self._segments.remove(channel)
 
     def _leave(self) -> None:
         """Let go of everything, and leave nobody waiting."""
-        for file in list(self._open):
-            self._close_file(file)
+        self._segments.close()
         while not self._inbox.empty():
             self._sort_in(self._inbox.get_nowait())
         for item in self._pending:
             if isinstance(item, _Work) and item.future.set_running_or_notify_cancel():
                 item.future.set_exception(self._failure or LocalError("work for a closed storage"))
-
-    def _directory(self, channel: ChannelId) -> str:
-        return os.path.join(self._archive, channel.hex())
-
-    def _path(self, file: _File) -> str:
-        name = SegmentName(file.ref.generation, file.ref.log, file.number)
-        return os.path.join(self._directory(file.ref.channel), str(name))
 
 
 class _GivenUp(Exception):  # noqa: N818  never leaves this module

@@ -28,8 +28,7 @@ from .finding import Fault, Finding, Spot
 from .fold import Conflict, Hole, OutputFolder, Piece
 from .opening import OpenedEntry, Opener
 from .reader import Archive
-from .segment import SegmentName
-from .storage import LogRef
+from .segment import LogRef, SegmentName
 from .walk import Start, Verified, Walk, read_opening
 
 _WRITING_S = 0.05  # longer than a writer needs for one record

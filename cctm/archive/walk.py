@@ -37,8 +37,7 @@ from cctm.protocol.log import LogVerifier
 
 from .files import LogFiles, segment_path
 from .finding import Fault, Finding, Spot
-from .segment import Record, TornTail, scan
-from .storage import LogRef
+from .segment import LogRef, Record, TornTail, scan
 
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_ENTRIES: Final = 1_024

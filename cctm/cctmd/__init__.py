@@ -6,6 +6,7 @@
     services.py     what all parts share; how they say no
     terminals.py    the registry: open, resume after a start, find, end, remove
     terminal.py     one terminal: output to recorder and clients, input to the PTY, size, end
+    durability.py   what is stored, and what follows from it
     recorder.py     one terminal's log: batches events, seals them, hands them to storage
     recent.py       the latest output in memory, which clients are fed from
     feed.py         one client's cursor on it

@@ -91,6 +91,7 @@ class Terminal:
         self.recent = Recent(recorder.offset)
         self.viewers: list[Viewer] = []
         self.stored_bytes = 0
+        self.checkpointed = 0  # the stream's offset at the newest checkpoint
         self.ending: Ending | None = None
         self.ended = trio.Event()
         self._held: set[Held] = set()

@@ -13,7 +13,6 @@ serving began.
 import contextlib
 import logging
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -21,10 +20,11 @@ from typing import Final, TypeVar
 
 import trio
 
-from cctm.archive.catalogue import About, Checkpoint, State
+from cctm.archive.catalogue import About, State
 from cctm.archive.files import channel_directory, list_channels
 from cctm.archive.storage import Sync
 from cctm.cctmd.child import shown_command
+from cctm.cctmd.durability import Durability, checkpoint
 from cctm.cctmd.keeper_link import KeeperLink, Kept
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import BATCH_US, ChannelKeys, Durable, Recorder, Screen
@@ -37,7 +37,6 @@ from cctm.protocol.keys import ChannelId, StreamId
 
 LOG = logging.getLogger(__name__)
 
-CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
 MIN_ID_DIGITS: Final = 4
 STALL_S: Final = 1.0  # after which whoever waits for storage asks whether it stands still
 
@@ -71,12 +70,10 @@ class Terminals:
         self._touched: set[Terminal] = set()
         self._tick = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
-        self._durables: deque[tuple[ChannelId, Durable]] = deque()
-        self._woken = False
+        self._durability = Durability(services, self.link, self.running, self._conclude)
         self._closed = False
         self._reserved: set[str] = set()
         self._concluded = trio.Event()
-        self._checkpointed: dict[ChannelId, int] = {}
         self._arrived: list[Kept] | None = None
         self._first_arrival = trio.Event()
 
@@ -173,44 +170,10 @@ class Terminals:
 
     def close(self) -> None:
         """The daemon leaves: what is stored from now on is for the next one to find."""
-        self._closed = True
-
-    def _durable(self, channel: ChannelId, durable: Durable) -> None:
-        """An entry of *channel* survives a power failure. Called on the storage thread."""
-        self._durables.append((channel, durable))
-        if not self._woken:  # one wake-up for all that one sync stored
-            self._woken = True
-            self._token.run_sync_soon(self._acknowledge)
-
-    def _acknowledge(self) -> None:
-        self._woken = False  # before looking: what is added from now on wakes again
-        if self._closed:
-            return
-        newest: dict[Terminal, Durable] = {}
-        while self._durables:
-            channel, durable = self._durables.popleft()
-            terminal = self.running.get(channel)
-            if terminal is None:
-                continue  # it did not start, and was taken back
-            terminal.stored_bytes += durable.place.end - durable.place.start
-            newest[terminal] = durable
-            if self.services.limits.is_over_quota(terminal.stored_bytes) and terminal.ending is None:
-                terminal.hold_at_quota()
-        for terminal, durable in newest.items():
-            self.link.send(wire.Ack(wire.StreamId(terminal.stream), durable.offset))
-            ended = terminal.ending is not None and not terminal.recorder.pending
-            if ended and durable.head.size == terminal.recorder.sealed_size:
-                self._conclude(terminal, durable)
-            elif durable.offset - self._checkpointed.get(terminal.channel, 0) >= CHECKPOINT_BYTES:
-                self._checkpoint(terminal, durable)
-
-    def _checkpoint(self, terminal: Terminal, durable: Durable) -> None:
-        self._checkpointed[terminal.channel] = durable.offset
-        known = _known(terminal, durable)
-        self.services.storage.run_aside(lambda: self.services.catalogue.put_checkpoint(known))
+        self._durability.close()
 
     def _conclude(self, terminal: Terminal, durable: Durable) -> None:
-        """The end of *terminal* is stored: the keeper may forget it."""
+        """The end of *terminal* is stored: say so in the catalogue, then let the keeper forget it."""
         assert terminal.ending is not None
         about = replace(
             self.abouts[terminal.channel],
@@ -222,7 +185,7 @@ class Terminals:
         )
         self.file_bytes[terminal.channel] = terminal.stored_bytes
         self.abouts[terminal.channel] = about
-        known = _known(terminal, durable)
+        known = checkpoint(terminal, durable)
         catalogue = self.services.catalogue
 
         def write() -> None:
@@ -230,8 +193,15 @@ class Terminals:
                 catalogue.put_about(terminal.channel, about)
                 catalogue.put_checkpoint(known)
 
-        self.services.storage.run_aside(write)
-        self.link.send(wire.Forget(wire.StreamId(terminal.stream)))
+        def written(done: "Future[None]") -> None:
+            # Unwritten, the keeper goes on remembering how it ended, and tells the next daemon.
+            self._token.run_sync_soon(self._let_go, terminal, done.exception() is None)
+
+        self.services.storage.run_aside(write).add_done_callback(written)
+
+    def _let_go(self, terminal: Terminal, is_written: bool) -> None:  # noqa: FBT001  trio passes no keywords
+        if is_written:
+            self.link.send(wire.Forget(wire.StreamId(terminal.stream)))
         self.unregister(terminal)
 
     # --- the registry
@@ -253,7 +223,7 @@ class Terminals:
             keys,
             self.services.storage,
             self.services.clock,
-            lambda durable: self._durable(channel, durable),
+            lambda durable: self._durability.durable(channel, durable),
             screen=screen,
             offset=stored.offset,
             predecessor=stored.head,
@@ -272,14 +242,13 @@ class Terminals:
         terminal.stored_bytes = stored.file_bytes
         self.running[channel] = terminal
         self._streams[screen.stream] = terminal
-        self._checkpointed[channel] = stored.offset
+        terminal.checkpointed = stored.offset
         return terminal
 
     def unregister(self, terminal: Terminal) -> None:
         """*terminal* is over, or never began."""
         self.running.pop(terminal.channel, None)
         self._streams.pop(terminal.stream, None)
-        self._checkpointed.pop(terminal.channel, None)
         self._concluded.set()
 
     def abandon(self, terminal: Terminal) -> None:
@@ -416,16 +385,3 @@ def archive_bytes(archive: str) -> dict[ChannelId, int]:
         with os.scandir(channel_directory(archive, channel)) as files:
             found[channel] = sum(file.stat(follow_symlinks=False).st_size for file in files)
     return found
-
-
-def _known(terminal: Terminal, durable: Durable) -> Checkpoint:
-    return Checkpoint(
-        durable.place.ref,
-        durable.head.size,
-        durable.head.head,
-        terminal.stream,
-        durable.offset,
-        durable.place.segment,
-        durable.place.end,
-        closed=terminal.ending is not None and durable.head.size == terminal.recorder.sealed_size,
-    )

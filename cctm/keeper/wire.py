@@ -18,6 +18,9 @@ with surrogateescape, so every byte string survives.
 OPENED, HERE and ADOPT carry one descriptor each, attached to the first byte of their frame (SCM_RIGHTS). They
 arrive in the order of these frames and never after their frame's last byte; so the receiver keeps a queue of
 descriptors and takes one for each such message.
+
+Longer than other modules: it is the whole of §7's wire, half of it the table of messages, and the keeper and the
+daemon import it as one name.
 """
 
 import enum

@@ -175,7 +175,7 @@ def test_a_record_is_found_from_any_byte_before_it(tmp_path, whole):
         starts = [start for start, _ in record_spans(whole)]
         for position in range(8, len(whole), 7):
             expected = next((start for start in starts if start >= position), None)
-            assert find_record(fd, position, len(whole)) == expected
+            assert find_record(fd, position) == expected
     finally:
         os.close(fd)
 

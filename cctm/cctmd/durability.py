@@ -1,0 +1,102 @@
+"""Durability: what the storage thread has stored, and what follows from it.
+
+    storage thread ─► durable ─► (one wake-up for all that a sync stored) ─► ACK to the keeper
+                                                                         ├─► quota reached? the terminal waits
+                                                                         ├─► a checkpoint every 4 MiB of output
+                                                                         └─► its end is stored: concluded
+
+Invariant: the keeper is told of nothing that would not survive a power failure.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import trio
+
+from cctm.archive.catalogue import Checkpoint
+from cctm.cctmd.keeper_link import KeeperLink
+from cctm.cctmd.recorder import Durable
+from cctm.cctmd.services import Services
+from cctm.cctmd.terminal import Terminal
+from cctm.keeper import wire
+from cctm.protocol.keys import ChannelId
+
+CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
+
+
+class Durability:
+    """Passes on what storage reports, from its thread to trio's."""
+
+    def __init__(
+        self,
+        services: Services,
+        link: KeeperLink,
+        running: Mapping[ChannelId, Terminal],
+        conclude: Callable[[Terminal, Durable], None],
+    ) -> None:
+        """
+        Args:
+            conclude: called once for a terminal that has ended, when all of it is stored.
+        """
+        self._services = services
+        self._link = link
+        self._running = running
+        self._conclude = conclude
+        self._token = trio.lowlevel.current_trio_token()
+        self._inbox: deque[tuple[ChannelId, Durable]] = deque()
+        self._woken = False
+        self._closed = False
+
+    def durable(self, channel: ChannelId, durable: Durable) -> None:
+        """An entry of *channel* survives a power failure. Called on the storage thread."""
+        self._inbox.append((channel, durable))
+        if not self._woken:
+            self._woken = True
+            self._token.run_sync_soon(self._take)
+
+    def close(self) -> None:
+        """Tell nobody of what is stored from now on."""
+        self._closed = True
+
+    def _take(self) -> None:
+        self._woken = False  # before looking: what is added from now on wakes again
+        if self._closed:
+            return
+        newest: dict[Terminal, Durable] = {}
+        while self._inbox:
+            channel, durable = self._inbox.popleft()
+            terminal = self._running.get(channel)
+            if terminal is None:
+                continue  # it did not start, and was taken back
+            terminal.stored_bytes += durable.place.end - durable.place.start
+            newest[terminal] = durable
+        for terminal, durable in newest.items():
+            self._follow(terminal, durable)
+
+    def _follow(self, terminal: Terminal, durable: Durable) -> None:
+        self._link.send(wire.Ack(wire.StreamId(terminal.stream), durable.offset))
+        if terminal.ending is None:
+            if self._services.limits.is_over_quota(terminal.stored_bytes):
+                terminal.hold_at_quota()
+        elif not terminal.recorder.pending and durable.head.size == terminal.recorder.sealed_size:
+            self._conclude(terminal, durable)
+            return
+        if durable.offset - terminal.checkpointed >= CHECKPOINT_BYTES:
+            terminal.checkpointed = durable.offset
+            known = checkpoint(terminal, durable)
+            self._services.storage.run_aside(lambda: self._services.catalogue.put_checkpoint(known))
+
+
+def checkpoint(terminal: Terminal, durable: Durable) -> Checkpoint:
+    """What the catalogue remembers of the log behind *durable*."""
+    return Checkpoint(
+        durable.place.ref,
+        durable.head.size,
+        durable.head.head,
+        terminal.stream,
+        durable.offset,
+        durable.place.segment,
+        durable.place.end,
+        closed=terminal.ending is not None and durable.head.size == terminal.recorder.sealed_size,
+    )
