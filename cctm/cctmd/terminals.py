@@ -71,7 +71,6 @@ class Terminals:
         self._tick = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         self._durability = Durability(services, self.link, self.running, self._conclude)
-        self._closed = False
         self._reserved: set[str] = set()
         self._concluded = trio.Event()
         self._arrived: list[Kept] | None = None
