@@ -50,7 +50,7 @@ def main() -> int:
             if not is_only:
                 return EXIT_RUNS_ALREADY
             _log_to(home)
-            _raise_descriptor_limit()
+            _set_limits()
             trio.run(_run, home)
     except HomeError as error:
         _say_why(home, error.what, error.advice)
@@ -85,7 +85,7 @@ async def _run(home: Home) -> None:
                 daemon = Daemon(services, terminals)
                 await terminals.link.connect()
                 nursery.start_soon(terminals.link.run)
-                await resuming.resume_all(terminals, await terminals.first_arrival())
+                await nursery.start(resuming.keep_level, terminals)
                 nursery.start_soon(terminals.seal_ticks)
                 nursery.start_soon(room.watch, terminals)
                 nursery.start_soon(_leave_on_signal, daemon)
@@ -129,8 +129,9 @@ def _log_to(home: Home) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def _raise_descriptor_limit() -> None:
-    """A terminal needs two; the soft limit is often 1,024."""
+def _set_limits() -> None:
+    """No core dumps: they would hold keys. Descriptors: a terminal needs two, and the soft limit is often 1,024."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
