@@ -47,7 +47,7 @@ class RoomWatch:
     async def watch(self, terminals: Terminals) -> None:
         """Hold and release, for ever."""
         while True:
-            self.look(terminals, is_short=await self._is_short())
+            await self.look(terminals)
             await trio.sleep(INTERVAL_S)
 
     async def _is_short(self) -> bool:
@@ -58,8 +58,9 @@ class RoomWatch:
             is_short = self._limits.missing_bytes(space) > 0
         return is_short
 
-    def look(self, terminals: Terminals, *, is_short: bool) -> None:
+    async def look(self, terminals: Terminals) -> None:
         """Hold or release every terminal."""
+        is_short = await self._is_short()
         terminals.stalled = self._failure or (Held.ROOM.value if is_short else "")
         for terminal in list(terminals.running.values()):
             with terminals.contained(terminal):
