@@ -107,5 +107,5 @@ async def test_the_end_of_a_terminal_at_its_quota_is_stored_all_the_same(daemon)
 async def test_both_reasons_are_said_together(daemon):
     terminal, _ = await watched(daemon)
     terminal.stored_bytes = 1000
-    RoomWatch(daemon.home.archive, Limits(TOO_MUCH, quota_bytes=1000)).look(daemon.terminals)
+    await RoomWatch(daemon.home.archive, Limits(TOO_MUCH, quota_bytes=1000)).look(daemon.terminals)
     assert terminal.held == "disk full, quota reached"
