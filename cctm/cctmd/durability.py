@@ -75,6 +75,7 @@ class Durability:
             self._follow(terminal, durable)
 
     def _follow(self, terminal: Terminal, durable: Durable) -> None:
+        terminal.durable_offset = durable.offset
         self._link.send(wire.Ack(wire.StreamId(terminal.stream), durable.offset))
         if terminal.ending is None:
             if self._services.limits.is_over_quota(terminal.stored_bytes):

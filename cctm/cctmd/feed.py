@@ -9,6 +9,7 @@ is read from `Recent` when there is room. So a slow or stopped client costs a fi
 nobody up.
 """
 
+import contextlib
 import socket
 from collections import deque
 from typing import Final
@@ -36,7 +37,6 @@ class Feed:
         self._room = trio.Event()
         self._room.set()
         self.broken = False
-        self.overrun = False
 
     def follow(self, recent: Recent, offset: int) -> None:
         """From now on send the output from *offset* on; it may lie ahead of what has been read so far."""
@@ -56,8 +56,10 @@ class Feed:
         if self.broken:
             return
         if len(self._messages) >= MAX_QUEUED_MESSAGES:
-            self.overrun = True
             self._break()
+            # Whoever waits for this connection, to read or to write, meets its end.
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
             return
         self._messages.append(encode_message(message))
         if not self._blocked:

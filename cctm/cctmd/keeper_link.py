@@ -9,6 +9,7 @@ Requests are queued, never awaited by the reader. Replies to OPEN and START are 
 """
 
 import array
+import errno
 import logging
 import os
 import socket
@@ -28,6 +29,7 @@ from cctm.protocol.keys import StreamId
 RECEIVE_BYTES: Final = 256 * 1024
 MAX_DESCRIPTORS: Final = 253
 RETRY_S: Final = 0.2
+NO_LONGER_PREPARED: Final = "prepared"  # where a START fails whose PTY went with an earlier keeper
 
 LOG = logging.getLogger(__name__)
 
@@ -116,7 +118,12 @@ class KeeperLink:
     # --- requests
 
     def send(self, message: wire.Message, descriptor: int | None = None) -> None:
-        """Queue *message*, with a duplicate of *descriptor* attached. Lost if the keeper dies first."""
+        """Queue *message*, with a duplicate of *descriptor* attached. Lost if the connection ends first.
+
+        What is lost is said again when both sides are brought level: nothing rests on a message having arrived.
+        """
+        if self._socket is None:
+            return
         duplicate = None if descriptor is None else os.dup(descriptor)
         self._outbox.append((wire.encode(message), duplicate))
         self._flush()
@@ -134,6 +141,7 @@ class KeeperLink:
         """
         self._next_ref += 1
         ref = self._next_ref
+        self._require_connection()
         reply = self._opening[ref] = _Reply()
         try:
             self.send(wire.Open(ref, tag, cols, rows))
@@ -147,12 +155,17 @@ class KeeperLink:
         Raises:
             StartError, KeeperGoneError
         """
+        self._require_connection()
         reply = self._starting[start.id] = _Reply()
         try:
             self.send(start)
             return await reply.wait()
         finally:
             del self._starting[start.id]
+
+    def _require_connection(self) -> None:
+        if self._socket is None:
+            raise KeeperGoneError
 
     # --- the connection
 
@@ -177,7 +190,7 @@ class KeeperLink:
                 nursery.start_soon(self._write)
                 try:
                     await self._read()
-                except wire.WireError:
+                except (wire.WireError, IndexError):  # IndexError: a descriptor did not come
                     LOG.exception("the keeper broke its protocol")
                 nursery.cancel_scope.cancel()
             self._drop()
@@ -208,7 +221,6 @@ class KeeperLink:
         self._frames = wire.FrameReader()
         self._arriving: list[Kept] | None = []
         self._wake = trio.Event()
-        self._outbox.clear()
         self.send(wire.Hello(wire.VERSION, os.getpid()))
 
     def _drop(self) -> None:
@@ -265,14 +277,20 @@ class KeeperLink:
             case wire.Started(id_, pid):
                 if (starting := self._starting.get(id_)) is not None:
                     starting.set(pid)
-            case wire.Failed(id_, ref, errno, where):
-                failure = StartError(errno, where)
+            case wire.Failed(id_, ref, number, where):
+                failure = StartError(number, where)
                 if ref is not None and ref in self._opening:
                     self._opening[ref].fail(failure)
                 elif id_ is not None and id_ in self._starting:
                     self._starting[id_].fail(failure)
+                elif id_ is not None:  # nobody waits any more: it was started through an earlier connection
+                    self._listener.ended(StreamId(id_), wire.How.LOST, 0, 0)
+            case wire.Refused(text, id_):
+                LOG.warning("the keeper refused: %s", text)
+                if id_ is not None and id_ in self._starting:
+                    self._starting[id_].fail(StartError(errno.EAGAIN, NO_LONGER_PREPARED))
             case _:
-                # REFUSED, and what only a keeper may receive: nothing follows from it here.
+                # What only a keeper may receive: nothing follows from it here.
                 return
 
     def _deliver_open(self, ref: int, stream: StreamId, master: int) -> None:

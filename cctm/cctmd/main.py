@@ -14,7 +14,9 @@ import logging.handlers
 import os
 import resource
 import signal
+import socket
 import sys
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -35,6 +37,7 @@ from cctm.home import Home, HomeError
 
 LOG = logging.getLogger(__name__)
 LOG_BYTES: Final = 1024 * 1024
+ELSEWHERE_S: Final = 5.0  # for a daemon that is starting or leaving at this moment
 EXIT_CANNOT_START: Final = 1
 EXIT_RUNS_ALREADY: Final = 3
 
@@ -48,9 +51,10 @@ def main() -> int:
         home.prepare()
         with _only_daemon(home) as is_only:
             if not is_only:
+                _say_if_elsewhere(home)
                 return EXIT_RUNS_ALREADY
             _log_to(home)
-            _raise_descriptor_limit()
+            _set_limits()
             trio.run(_run, home)
     except HomeError as error:
         _say_why(home, error.what, error.advice)
@@ -60,6 +64,21 @@ def main() -> int:
         _say_why(home, f"The daemon cannot go on: {_first(error)}.", f"See {home.daemon_log}.")
         return EXIT_CANNOT_START
     return 0
+
+
+def _say_if_elsewhere(home: Home) -> None:
+    """Another daemon works on this archive: fine if it serves at our socket, else nobody would ever answer there."""
+    until_s = time.monotonic() + ELSEWHERE_S
+    while time.monotonic() < until_s:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            if connection.connect_ex(home.control_socket) == 0:
+                return
+        time.sleep(ELSEWHERE_S / 20)
+    _say_why(
+        home,
+        f"Another daemon works on {home.root}, with its sockets elsewhere than {home.sockets}.",
+        "Set XDG_STATE_HOME or CCTM_HOME as it was set where that one was started.",
+    )
 
 
 def _first(error: BaseException) -> BaseException:
@@ -85,7 +104,7 @@ async def _run(home: Home) -> None:
                 daemon = Daemon(services, terminals)
                 await terminals.link.connect()
                 nursery.start_soon(terminals.link.run)
-                await resuming.resume_all(terminals, await terminals.first_arrival())
+                await nursery.start(resuming.keep_level, terminals)
                 nursery.start_soon(terminals.seal_ticks)
                 nursery.start_soon(room.watch, terminals)
                 nursery.start_soon(_leave_on_signal, daemon)
@@ -129,8 +148,9 @@ def _log_to(home: Home) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def _raise_descriptor_limit() -> None:
-    """A terminal needs two; the soft limit is often 1,024."""
+def _set_limits() -> None:
+    """No core dumps: they would hold keys. Descriptors: a terminal needs two, and the soft limit is often 1,024."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -16,6 +16,7 @@ import trio
 
 from cctm.archive.catalogue import About
 from cctm.archive.storage import Sync
+from cctm.cctmd import keeper_link
 from cctm.cctmd.agent import point_to_agent
 from cctm.cctmd.child import TERM, Program, program
 from cctm.cctmd.keeper_link import KeeperGoneError, StartError
@@ -220,6 +221,8 @@ def _in_words(failure: StartError, command: bytes, cwd: bytes) -> RefusedError:
         case wire.Where.CWD, _:
             what = f"The directory {os.fsdecode(cwd)!r} cannot be entered: {reason}."
             advice = "Start from another, or give --cwd."
+        case keeper_link.NO_LONGER_PREPARED, _:
+            what, advice = "The keeper was replaced just now.", "Try again."
         case wire.Where.PTY, errno.EMFILE | errno.ENFILE:
             what, advice = (
                 "There are no file descriptors left for another terminal.",

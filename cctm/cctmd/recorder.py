@@ -112,6 +112,7 @@ class Recorder:
         self._last_event_us = 0
         self._sealed_at_us = -BATCH_US
         self.held = False
+        self._failed = False
 
     @property
     def log(self) -> LogRef | None:
@@ -160,8 +161,14 @@ class Recorder:
 
     def seal(self, sync: Sync = Sync.GROUPED) -> None:
         """Seal what is pending, unless recording is held."""
-        if self.held or not self.pending:
+        if self.held or self._failed or not self.pending:
             return
+        # What an exception in here leaves unsealed must not be covered by a later entry's offset.
+        self._failed = True
+        self._seal(sync)
+        self._failed = False
+
+    def _seal(self, sync: Sync) -> None:
         self._close_chunks()
         events, self._events = self._events, []
         records: list[Sealed] = []

@@ -10,7 +10,7 @@ import logging
 import os
 import termios
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import trio
@@ -26,31 +26,43 @@ from cctm.cctmd.services import wait_for
 from cctm.cctmd.terminal import Ending
 from cctm.cctmd.terminals import StoredSoFar, Terminals
 from cctm.keeper import wire
-from cctm.protocol.events import Gap, How
+from cctm.protocol.errors import CctmError
+from cctm.protocol.events import How
 from cctm.protocol.keys import ChannelId, EpochSecret, StreamId, WriterKey, channel_id
 
 LOG = logging.getLogger(__name__)
 
-NOT_LOST: Final = "recovered"
+RECOVERED: Final = "recovered"
+NOTED: Final = Ending(How.LOST, -1)  # that it ended is noted already
 
 
-async def resume_all(terminals: Terminals, kept: Sequence[Kept]) -> None:
-    """Bring the registry level with the keeper: *kept* is all that it holds."""
-    held: set[ChannelId] = set()
-    for one in kept:
-        channel = _channel_of(one)
-        try:
-            if channel is not None and channel not in held and await _resume(terminals, channel, one):
-                held.add(channel)
-            else:
-                held.add(await _record_anew(terminals, one))
-        except OSError as error:
-            # A damaged or unreadable terminal must not keep the others from being served.
-            LOG.exception("terminal %s cannot be resumed: %s", one.here.id.hex()[:8], error.strerror)
-            os.close(one.master)
+async def keep_level(
+    terminals: Terminals, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Bring the registry level with the keeper each time that it says what it holds. Started once that was done."""
+    held = await _level(terminals, await terminals.next_arrival())
     for channel, about in list(terminals.abouts.items()):
         if about.state is State.RUNNING and channel not in held:
             await _close_as_lost(terminals, channel, about)
+    task_status.started()
+    while True:
+        await _level(terminals, await terminals.next_arrival())
+
+
+async def _level(terminals: Terminals, kept: Sequence[Kept]) -> set[ChannelId]:
+    """Take up each terminal in *kept*, hand back what the keeper ought to hold; the channels of the former."""
+    channels: set[ChannelId] = set()
+    for one in kept:
+        terminal = terminals.by_stream(StreamId(one.here.id))
+        if terminal is not None:
+            os.close(one.master)
+            channels.add(terminal.channel)
+            # From what is stored, not from what was received: the keeper may forget all that lies before.
+            terminals.link.send(wire.Resume(one.here.id, terminal.durable_offset))
+        else:
+            channels.add(await _take_up(terminals, one, taken=channels))
+    terminals.hand_back({StreamId(one.here.id) for one in kept})
+    return channels
 
 
 def _channel_of(one: Kept) -> ChannelId | None:
@@ -60,42 +72,78 @@ def _channel_of(one: Kept) -> ChannelId | None:
         return None
 
 
-async def _resume(terminals: Terminals, channel: ChannelId, one: Kept) -> bool:
-    """Go on with a terminal whose keys are known; False if they are not."""
-    about = terminals.abouts.get(channel)
-    keys = await _keys_of(terminals, channel)
-    if about is None or keys is None:
-        return False
-    stream = StreamId(one.here.id)
-    recovered = await _recover(terminals, keys)
-    stored = _stored(terminals, channel, recovered)
-    if recovered is not None and recovered.checkpoint.stream != stream:
-        return False
-    if recovered is not None and recovered.checkpoint.closed:
+async def _take_up(terminals: Terminals, one: Kept, taken: set[ChannelId]) -> ChannelId:
+    """Go on with a terminal that is not registered; the channel in which it is recorded.
+
+    Whatever is wrong with its record must not keep the others from being served, nor lose what the keeper holds.
+    """
+    channel = _channel_of(one)
+    found = None
+    if channel is not None and channel not in taken:
+        try:
+            found = await _look_up(terminals, channel, one)
+        except (OSError, CctmError):
+            LOG.exception("terminal %s cannot be read; it is recorded anew", channel.hex()[:8])
+    if found is None or channel is None:
+        return await _record_anew(terminals, one)
+    if isinstance(found, Ending):
+        # Its end is stored; that the keeper should forget it was not said, or not heard.
         terminals.link.send(wire.Forget(one.here.id))
         os.close(one.master)
-        how, code = one.here.exit or (How.LOST, 0)
-        terminals.change_about(channel, lambda about: _ended(terminals, about, How(how), code))
-        return True
+        if found is not NOTED:
+            terminals.change_about(channel, lambda about: _ended(terminals, about, found))
+        return channel
     terminal = terminals.make(
-        keys,
-        Screen(stream, *_window_size(one.master), about.name),
+        found.keys,
+        Screen(StreamId(one.here.id), *_window_size(one.master), found.about.name),
         PtyInput(one.master, terminals.services.nursery),
-        about,
+        found.about,
         pid=one.here.pid,
-        stored=stored,
+        stored=found.stored,
     )
-    if one.here.base > stored.offset:
-        terminal.lost(stored.offset, one.here.base - stored.offset)
+    if one.here.base > found.stored.offset:
+        terminal.lost(found.stored.offset, one.here.base - found.stored.offset)
         terminals.touch(terminal)
     terminals.link.send(wire.Resume(one.here.id, terminal.recent.end))
-    return True
+    return channel
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A terminal that can be gone on with."""
+
+    keys: ChannelKeys
+    about: About
+    stored: StoredSoFar
+
+
+async def _look_up(terminals: Terminals, channel: ChannelId, one: Kept) -> _Known | Ending | None:
+    """What is known of a terminal that the keeper holds; None: too little to go on with it."""
+    about = terminals.abouts.get(channel)
+    if about is not None and about.state is State.ENDED:
+        return NOTED
+    keys = await _keys_of(terminals, channel)
+    if about is None or keys is None:
+        return None
+    recovered = await _recover(terminals, keys)
+    if recovered is not None and recovered.checkpoint.stream_offset > one.here.end:
+        # The catalogue claims more than there ever was: it is damaged. The log itself says how far it goes.
+        recovered = await _recover(terminals, keys, remembered=False)
+    if recovered is not None and (
+        recovered.checkpoint.stream != StreamId(one.here.id)
+        or recovered.checkpoint.stream_offset > one.here.end
+    ):
+        return None
+    if recovered is not None and recovered.checkpoint.closed:
+        how, code = recovered.ended or one.here.exit or (How.LOST, 0)
+        return Ending(How(how), code)
+    return _Known(keys, about, _stored(terminals, channel, recovered))
 
 
 async def _record_anew(terminals: Terminals, one: Kept) -> ChannelId:
     """Record a program that runs, though nobody knows its channel, from the first byte that the keeper holds."""
     keys = new_keys(terminals)
-    name = NOT_LOST
+    name = RECOVERED
     while not terminals.name_is_free(name):
         name += "+"
     about = About(name=name, argv=(b"?",), cwd=b"/", created_us=one.here.started)
@@ -108,9 +156,7 @@ async def _record_anew(terminals: Terminals, one: Kept) -> ChannelId:
         about,
         pid=one.here.pid,
     )
-    if one.here.base:
-        terminal.lost(0, one.here.base)
-    terminal.recorder.event(lambda dt_us: Gap(dt_us, one.here.base, 0))
+    terminal.lost(0, one.here.base)
     terminals.touch(terminal)
     terminals.link.send(wire.Resume(one.here.id, one.here.base))
     return keys.channel
@@ -118,15 +164,16 @@ async def _record_anew(terminals: Terminals, one: Kept) -> ChannelId:
 
 async def _close_as_lost(terminals: Terminals, channel: ChannelId, about: About) -> None:
     """Nobody holds its program any more: say so in its record, if its writer's key is known."""
-    keys = await _keys_of(terminals, channel)
     try:
+        keys = await _keys_of(terminals, channel)
         recovered = None if keys is None else await _recover(terminals, keys)
-    except OSError:
+    except (OSError, CctmError):
         LOG.exception("terminal %s cannot be read", channel.hex()[:8])
-        recovered = None
+        keys, recovered = None, None
     stream = None if recovered is None else recovered.checkpoint.stream
     if keys is None or recovered is None or stream is None or recovered.checkpoint.closed:
-        terminals.change_about(channel, lambda about: _ended(terminals, about, How.LOST, 0))
+        how, code = (recovered and recovered.ended) or (How.LOST, 0)
+        terminals.change_about(channel, lambda about: _ended(terminals, about, Ending(how, code)))
         return
     terminal = terminals.make(
         keys,
@@ -138,8 +185,9 @@ async def _close_as_lost(terminals: Terminals, channel: ChannelId, about: About)
     terminal.end(Ending(How.LOST, 0))
 
 
-def _ended(terminals: Terminals, about: About, how: How, code: int) -> About:
-    return replace(about, state=State.ENDED, ended_us=terminals.services.clock.wall_us(), how=how, code=code)
+def _ended(terminals: Terminals, about: About, ending: Ending) -> About:
+    ended_us = terminals.services.clock.wall_us()
+    return replace(about, state=State.ENDED, ended_us=ended_us, how=ending.how, code=ending.code)
 
 
 async def _keys_of(terminals: Terminals, channel: ChannelId) -> ChannelKeys | None:
@@ -157,14 +205,15 @@ async def _keys_of(terminals: Terminals, channel: ChannelId) -> ChannelKeys | No
     return ChannelKeys(channel, writer, epochs[-1], terminals.services.device)
 
 
-async def _recover(terminals: Terminals, keys: ChannelKeys) -> Recovered | None:
+async def _recover(terminals: Terminals, keys: ChannelKeys, *, remembered: bool = True) -> Recovered | None:
+    """How far the newest log goes. *remembered*: as the catalogue says, and what follows; else by the log alone."""
     services = terminals.services
     channel = keys.channel
 
     def checkpoints() -> list[Checkpoint]:
         return services.catalogue.checkpoints(channel)
 
-    known = await wait_for(services.storage.run_aside(checkpoints))
+    known = await wait_for(services.storage.run_aside(checkpoints)) if remembered else []
     opener = Opener(channel, services.device, [keys.epoch])
     recovered = await trio.to_thread.run_sync(
         lambda: recover_channel(services.home.archive, channel, known, opener, keys.writer.public)

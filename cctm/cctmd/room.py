@@ -5,18 +5,20 @@ every second: free space ──────────────────�
 stored bytes of each terminal: its quota ──┘
 """
 
+import contextlib
 import os
 from typing import Final
 
 import trio
 
 from cctm.archive.room import Limits, free_space
-from cctm.cctmd.terminal import Held
+from cctm.cctmd.terminal import Held, Terminal
 from cctm.cctmd.terminals import Terminals
 from cctm.protocol.control.replies import Notice
 from cctm.protocol.control.values import Severity
 
 INTERVAL_S: Final = 1.0
+PATIENCE_S: Final = 5.0
 
 ROOM_TEXT: Final = (
     "The disk is nearly full: programs wait until there is room. See `cctm du` and `cctm prune`."
@@ -45,24 +47,36 @@ class RoomWatch:
     async def watch(self, terminals: Terminals) -> None:
         """Hold and release, for ever."""
         while True:
-            self.look(terminals)
+            await self.look(terminals)
             await trio.sleep(INTERVAL_S)
 
-    def look(self, terminals: Terminals) -> None:
-        """Compare with the limits once."""
-        is_short = self._limits.missing_bytes(free_space(self._archive)) > 0
+    async def _is_short(self) -> bool:
+        """Whether too little is free. Asked in a thread: a file system that hangs must not stop the daemon."""
+        is_short = True  # what cannot be asked cannot be written to
+        with trio.move_on_after(PATIENCE_S), contextlib.suppress(OSError):
+            space = await trio.to_thread.run_sync(free_space, self._archive, abandon_on_cancel=True)
+            is_short = self._limits.missing_bytes(space) > 0
+        return is_short
+
+    async def look(self, terminals: Terminals) -> None:
+        """Hold or release every terminal."""
+        is_short = await self._is_short()
         terminals.stalled = self._failure or (Held.ROOM.value if is_short else "")
         for terminal in list(terminals.running.values()):
-            if is_short:
-                terminal.hold(Held.ROOM)
-            else:
-                terminal.release(Held.ROOM)
-            # What is left of a terminal that has ended is little, and must get its end.
-            if terminal.ending is not None or not self._limits.is_over_quota(terminal.stored_bytes):
-                terminal.release(Held.QUOTA)
-            else:
-                terminal.hold_at_quota()
+            with terminals.contained(terminal):
+                self._hold_or_release(terminal, is_short=is_short)
         self._tell(terminals, is_short=is_short)
+
+    def _hold_or_release(self, terminal: Terminal, *, is_short: bool) -> None:
+        if is_short:
+            terminal.hold(Held.ROOM)
+        else:
+            terminal.release(Held.ROOM)
+        # What is left of a terminal that has ended is little, and must get its end.
+        if terminal.ending is not None or not self._limits.is_over_quota(terminal.stored_bytes):
+            terminal.release(Held.QUOTA)
+        else:
+            terminal.hold_at_quota()
 
     def _tell(self, terminals: Terminals, *, is_short: bool) -> None:
         """Say once what changed for all."""

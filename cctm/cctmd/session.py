@@ -49,7 +49,7 @@ class Session:
         self._daemon.sessions.add(self)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._send, nursery.cancel_scope)
+                nursery.start_soon(self.feed.run)
                 with contextlib.suppress(MalformedError):
                     await self._read()
                 nursery.cancel_scope.cancel()
@@ -59,13 +59,8 @@ class Session:
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 
-    async def _send(self, session: trio.CancelScope) -> None:
-        await self.feed.run()
-        # A client that has left is read to the end: what it typed before counts. One that never reads is dropped.
-        if self.feed.overrun:
-            session.cancel()
-
     async def _read(self) -> None:
+        # To the end, also when nothing can be sent any more: what was typed before leaving counts.
         while True:
             data = await receive(self._socket, RECEIVE_BYTES)
             if not data:

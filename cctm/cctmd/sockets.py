@@ -7,22 +7,10 @@ from code that is not a task of its own, which trio's socket type cannot do.
 import contextlib
 import os
 import socket
-import struct
-import sys
 
 import trio
 
-_UCRED = struct.Struct("3i")
-
-
-def peer_uid(connection: socket.socket) -> int:
-    """The user at the other end, as the kernel says."""
-    if sys.platform == "linux":
-        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-        return int(_UCRED.unpack(raw)[1])
-    # xucred of macOS and the BSDs: version(u32), uid(u32), …
-    raw = connection.getsockopt(0, 1, 76)
-    return int(struct.unpack_from("II", raw)[1])
+from cctm.peer import peer_uid
 
 
 def listen(path: str) -> socket.socket:

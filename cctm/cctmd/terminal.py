@@ -91,6 +91,7 @@ class Terminal:
         self.recent = Recent(recorder.offset)
         self.viewers: list[Viewer] = []
         self.stored_bytes = 0
+        self.durable_offset = 0  # of the stream: what lies before survives a power failure
         self.checkpointed = 0  # the stream's offset at the newest checkpoint
         self.ending: Ending | None = None
         self.ended = trio.Event()

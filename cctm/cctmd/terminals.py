@@ -71,72 +71,73 @@ class Terminals:
         self._tick = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         self._durability = Durability(services, self.link, self.running, self._conclude)
-        self._closed = False
         self._reserved: set[str] = set()
         self._concluded = trio.Event()
-        self._arrived: list[Kept] | None = None
-        self._first_arrival = trio.Event()
+        self._arrived: list[Kept] = []
+        self._arrival = trio.Event()
 
     # --- what the keeper says (Listener)
 
     def arrived(self, kept: list[Kept]) -> None:
-        """The keeper answered: at the start, remember what it holds; later, bring both sides level."""
-        if not self._first_arrival.is_set():
-            self._arrived = kept
-            self._first_arrival.set()
-            return
-        held = {StreamId(one.here.id) for one in kept}
-        for one in kept:
-            os.close(one.master)
-            terminal = self._streams.get(StreamId(one.here.id))
-            if terminal is None:
-                self.link.send(wire.Forget(one.here.id))
-            else:
-                self.link.send(wire.Resume(one.here.id, terminal.recent.end))
-        for stream, terminal in list(self._streams.items()):
-            if stream not in held and terminal.ending is None:
-                self._hand_back(terminal)
+        """The keeper answered (again): this is what it holds. `resuming` brings both sides level."""
+        for one in self._arrived:
+            os.close(one.master)  # of an arrival that nobody looked at before this one
+        self._arrived = kept
+        self._arrival.set()
 
-    def _hand_back(self, terminal: Terminal) -> None:
-        """The keeper that held *terminal* is gone: give its master to the next one."""
-        end = terminal.recent.end
-        terminal.pid = terminal.pid or session_leader(terminal.pty.master)
-        if terminal.pid is None:  # it was about to start
-            terminal.end(Ending(How.LOST, 0))
-            return
-        terminal.lost(end, None)
-        self.touch(terminal)
-        adopt = wire.Adopt(wire.StreamId(terminal.stream), terminal.channel.hex(), terminal.pid, end)
-        self.link.send(adopt, terminal.pty.master)
-        self.link.send(wire.Resume(wire.StreamId(terminal.stream), end))
+    async def next_arrival(self) -> list[Kept]:
+        """What the keeper holds, each time that it says so. The masters are the caller's."""
+        await self._arrival.wait()
+        self._arrival = trio.Event()
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def by_stream(self, stream: StreamId) -> Terminal | None:
+        """The terminal that is registered for *stream*."""
+        return self._streams.get(stream)
+
+    def hand_back(self, held: set[StreamId]) -> None:
+        """Give the keeper the masters of terminals that it does not hold: the one that did is gone."""
+        for stream, terminal in list(self._streams.items()):
+            if stream in held or terminal.ending is not None:
+                continue
+            terminal.pid = terminal.pid or session_leader(terminal.pty.master)
+            with self.contained(terminal):
+                if terminal.pid is None:  # it was about to start
+                    terminal.end(Ending(How.LOST, 0))
+                    continue
+                end = terminal.recent.end
+                terminal.lost(end, None)
+                self.touch(terminal)
+                id_ = wire.StreamId(stream)
+                adopt = wire.Adopt(id_, terminal.channel.hex(), terminal.pid, end)
+                self.link.send(adopt, terminal.pty.master)
+                self.link.send(wire.Resume(id_, end))
 
     def output(self, stream: StreamId, offset: int, data: bytes) -> None:
         """Bytes of one terminal."""
         terminal = self._streams.get(stream)
         if terminal is not None and terminal.ending is None:
-            with self._contained(terminal):
+            with self.contained(terminal):
                 terminal.output(offset, data)
                 self._touched.add(terminal)
 
     def ended(self, stream: StreamId, how: int, code: int, end: int) -> None:
         """A terminal ended, at offset *end* of its stream."""
         terminal = self._streams.get(stream)
-        if terminal is None:
-            self.link.send(wire.Forget(wire.StreamId(stream)))  # it was taken back
-            return
-        if terminal.ending is not None:
+        if terminal is None or terminal.ending is not None:
             return
         if end > terminal.recent.end:
             terminal.lost(terminal.recent.end, end - terminal.recent.end)
         self._touched.discard(terminal)
-        with self._contained(terminal):
+        with self.contained(terminal):
             terminal.end(Ending(How(how), code))
 
     def turn_over(self) -> None:
         """Seal what was quiet; the rest waits for the tick."""
         for terminal in [terminal for terminal in self._touched if terminal.recorder.due]:
             self._touched.discard(terminal)
-            with self._contained(terminal):
+            with self.contained(terminal):
                 terminal.recorder.seal()
         if self._touched:
             self._tick.set()
@@ -154,11 +155,11 @@ class Terminals:
             self._tick = trio.Event()
             touched, self._touched = self._touched, set()
             for terminal in touched:
-                with self._contained(terminal):
+                with self.contained(terminal):
                     terminal.recorder.seal()
 
     @contextlib.contextmanager
-    def _contained(self, terminal: Terminal) -> Iterator[None]:
+    def contained(self, terminal: Terminal) -> Iterator[None]:
         """A bug that one terminal runs into holds that one; the keeper has its bytes for the next daemon."""
         try:
             yield
@@ -242,7 +243,9 @@ class Terminals:
         terminal.stored_bytes = stored.file_bytes
         self.running[channel] = terminal
         self._streams[screen.stream] = terminal
-        terminal.checkpointed = stored.offset
+        terminal.checkpointed = terminal.durable_offset = stored.offset
+        if self.services.limits.is_over_quota(stored.file_bytes):
+            terminal.hold(Held.QUOTA)
         return terminal
 
     def unregister(self, terminal: Terminal) -> None:
@@ -255,12 +258,6 @@ class Terminals:
         """Store nothing more of *terminal*, which has ended."""
         self.link.send(wire.Forget(wire.StreamId(terminal.stream)))
         self.unregister(terminal)
-
-    async def first_arrival(self) -> list[Kept]:
-        """What the keeper held when this daemon started."""
-        await self._first_arrival.wait()
-        arrived, self._arrived = self._arrived or [], None
-        return arrived
 
     def alive(self) -> list[Terminal]:
         """Terminals whose program has not ended, the oldest first."""
@@ -358,7 +355,8 @@ class Terminals:
     def seal_all(self) -> None:
         """Hand everything that was read to storage."""
         for terminal in self.running.values():
-            terminal.recorder.seal(Sync.NOW)
+            with self.contained(terminal):
+                terminal.recorder.seal(Sync.NOW)
 
     async def all_concluded(self) -> None:
         """Return once the end of every terminal that has ended is stored."""
@@ -382,6 +380,9 @@ def archive_bytes(archive: str) -> dict[ChannelId, int]:
     """What the files of each channel take."""
     found = {}
     for channel in list_channels(archive):
-        with os.scandir(channel_directory(archive, channel)) as files:
-            found[channel] = sum(file.stat(follow_symlinks=False).st_size for file in files)
+        try:
+            with os.scandir(channel_directory(archive, channel)) as files:
+                found[channel] = sum(file.stat(follow_symlinks=False).st_size for file in files)
+        except OSError as error:
+            LOG.warning("%s: %s", channel.hex(), error.strerror)
     return found

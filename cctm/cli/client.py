@@ -5,6 +5,7 @@ with connect(home) as client:
 """
 
 import contextlib
+import os
 import socket
 from types import TracebackType
 from typing import TypeVar
@@ -12,6 +13,7 @@ from typing import TypeVar
 from cctm import __version__
 from cctm.cli.errors import UserError
 from cctm.home import Home
+from cctm.peer import peer_uid
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
 from cctm.protocol.control.values import Reason
@@ -157,6 +159,12 @@ def try_connect(home: Home) -> Client | None:
     except BlockingIOError as error:
         connection.close()
         raise UserError("The daemon does not accept connections.", "See `cctm daemon status`.") from error
+    if peer_uid(connection) != os.geteuid():
+        connection.close()
+        raise UserError(
+            f"{home.control_socket} is another user's.",
+            "Do not use it: set CCTM_HOME to a shorter path of your own.",
+        )
     client = Client(connection)
     try:
         client.greet()

@@ -19,6 +19,7 @@ from cctm.cli.errors import UserError
 from cctm.home import Home, HomeError
 from cctm.keeper.wire import StartDaemon, encode
 from cctm.launch import start_keeper
+from cctm.peer import peer_uid
 
 T = TypeVar("T")
 
@@ -96,6 +97,10 @@ def _ask_keeper(home: Home) -> bool:
         try:
             connection.settimeout(5)
             connection.connect(home.keeper_socket)
+            if peer_uid(connection) != os.geteuid():
+                raise UserError(
+                    f"{home.keeper_socket} is another user's.", "Set CCTM_HOME to a shorter path."
+                )
             connection.sendall(encode(StartDaemon()))
         except (FileNotFoundError, ConnectionError, TimeoutError):
             return False

@@ -1,6 +1,7 @@
 """The user's own terminal: raw while a session is attached, as it was afterwards."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import struct
@@ -50,14 +51,19 @@ def raw() -> Iterator[None]:
 
 
 def write(data: bytes) -> None:
-    """Write all of *data* to the screen, waiting as long as it takes."""
+    """Write all of *data* to the screen, waiting as long as it takes; to a window that was closed, nothing."""
     view = memoryview(data)
     while view:
-        with contextlib.suppress(InterruptedError):
+        try:
             view = view[os.write(STDOUT, view) :]
+        except OSError as error:
+            if error.errno == errno.EIO:
+                return  # the keyboard ends too, which ends the session
+            raise
 
 
 def say(text: str) -> None:
-    """A line for the person, beside the program's output."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """A line for the person, beside the program's output; in a window that was closed, for nobody."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Final
 
 MAX_LINE: Final = 1024 * 1024
+MAX_COLUMN: Final = 4096  # to which the cursor can be moved: a short sequence must not print a long line
 MAX_SEQUENCE: Final = 1024
 TAB: Final = 8
 
@@ -99,7 +100,7 @@ class TextLines:
             case "\b":
                 self._column = max(0, self._column - 1)
             case "\t":
-                self._column = min((self._column // TAB + 1) * TAB, MAX_LINE)
+                self._move_to((self._column // TAB + 1) * TAB)
             case _:
                 return
 
@@ -115,11 +116,11 @@ class TextLines:
             case "K":
                 self._erase(parameters)
             case "C" | "a":
-                self._column = min(self._column + max(1, count), MAX_LINE)
+                self._move_to(self._column + max(1, count))
             case "D":
                 self._column = max(0, self._column - max(1, count))
             case "G" | "`":
-                self._column = min(max(1, count), MAX_LINE) - 1
+                self._column = min(max(1, count) - 1, max(len(self._line), MAX_COLUMN))
             case "P":
                 del self._line[self._column : self._column + max(1, count)]
             case "B" | "E" | "H" | "f" | "d" | "J" if self._line:
@@ -128,6 +129,10 @@ class TextLines:
                 self._column = 0
             case _:
                 return
+
+    def _move_to(self, column: int) -> None:
+        """Move right: within the line, or up to MAX_COLUMN beyond its end."""
+        self._column = max(self._column, min(column, max(len(self._line), MAX_COLUMN)))
 
     def _write(self, text: str) -> Iterator[str]:
         while text:

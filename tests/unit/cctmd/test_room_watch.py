@@ -42,7 +42,7 @@ async def watched(daemon, name="work"):
 async def test_with_room_nothing_happens(daemon):
     terminal, client = await watched(daemon)
     room = RoomWatch(daemon.home.archive, Limits(0))
-    room.look(daemon.terminals)
+    await room.look(daemon.terminals)
     assert (daemon.terminals.stalled, terminal.held, client.notices) == ("", "", [])
 
 
@@ -51,13 +51,13 @@ async def test_without_room_every_terminal_waits_and_clients_are_told_once(daemo
     other, _ = await watched(daemon, "other")
     room = RoomWatch(daemon.home.archive, Limits(TOO_MUCH))
     for _ in range(3):
-        room.look(daemon.terminals)
+        await room.look(daemon.terminals)
     assert daemon.terminals.stalled == Held.ROOM.value
     assert terminal.held == other.held == Held.ROOM.value
     assert client.notices == [(Severity.WARNING, ROOM_TEXT)]
     room._limits = Limits(0)
     for _ in range(3):
-        room.look(daemon.terminals)
+        await room.look(daemon.terminals)
     assert (daemon.terminals.stalled, terminal.held, other.held) == ("", "", "")
     assert client.notices[1:] == [(Severity.INFO, RESUMED_TEXT)]
     assert not terminal.recorder.pending
@@ -67,12 +67,12 @@ async def test_a_storage_that_fails_is_told_with_its_cause_until_it_works(daemon
     terminal, client = await watched(daemon)
     room = RoomWatch(daemon.home.archive, Limits(0))
     room.stalled(OSError(errno.ENOSPC, "full"))
-    room.look(daemon.terminals)
+    await room.look(daemon.terminals)
     cause = os.strerror(errno.ENOSPC).lower()
     assert daemon.terminals.stalled == cause
     assert terminal.held == ""
     room.resumed()
-    room.look(daemon.terminals)
+    await room.look(daemon.terminals)
     assert [cause in text for _, text in client.notices] == [True, False]
     assert daemon.terminals.stalled == ""
 
@@ -83,12 +83,12 @@ async def test_a_terminal_at_its_quota_waits_alone_and_its_clients_are_told_once
     terminal.stored_bytes = 1000
     room = RoomWatch(daemon.home.archive, Limits(0, quota_bytes=1000))
     for _ in range(3):
-        room.look(daemon.terminals)
+        await room.look(daemon.terminals)
     assert (terminal.held, other.held, daemon.terminals.stalled) == (Held.QUOTA.value, "", "")
     assert client.notices == [(Severity.WARNING, QUOTA_TEXT)]
     assert bystander.notices == []
     room._limits = Limits(0, quota_bytes=2000)
-    room.look(daemon.terminals)
+    await room.look(daemon.terminals)
     assert terminal.held == ""
 
 
@@ -97,15 +97,15 @@ async def test_the_end_of_a_terminal_at_its_quota_is_stored_all_the_same(daemon)
     terminal.viewers.clear()
     terminal.stored_bytes = 1000
     room = RoomWatch(daemon.home.archive, Limits(0, quota_bytes=1000))
-    room.look(daemon.terminals)
+    await room.look(daemon.terminals)
     terminal.end(Ending(How.EXITED, 0))
     assert terminal.recorder.pending
-    room.look(daemon.terminals)
+    await room.look(daemon.terminals)
     assert not terminal.recorder.pending
 
 
 async def test_both_reasons_are_said_together(daemon):
     terminal, _ = await watched(daemon)
     terminal.stored_bytes = 1000
-    RoomWatch(daemon.home.archive, Limits(TOO_MUCH, quota_bytes=1000)).look(daemon.terminals)
+    await RoomWatch(daemon.home.archive, Limits(TOO_MUCH, quota_bytes=1000)).look(daemon.terminals)
     assert terminal.held == "disk full, quota reached"

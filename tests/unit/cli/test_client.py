@@ -1,0 +1,128 @@
+"""A command's side of the connection, against a daemon that answers oddly: every mistake becomes a sentence."""
+
+import os
+import socket
+
+import pytest
+
+from archive_fixtures import make_home
+from cctm.cli.client import Client, DaemonGoneError, RefusedError, daemon_if_running, try_connect
+from cctm.cli.errors import UserError
+from cctm.protocol.control import replies, requests
+from cctm.protocol.control.frames import encode_message
+from cctm.protocol.control.values import Reason
+
+
+@pytest.fixture
+def pair():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield Client(ours), theirs
+
+
+def answered(theirs, *messages):
+    theirs.sendall(b"".join(map(encode_message, messages)))
+
+
+def test_a_request_gets_its_reply_and_what_came_with_it_is_kept(pair):
+    client, theirs = pair
+    answered(theirs, replies.Done(), replies.Notice(0, "more"))
+    assert client.ask(requests.Settle(), replies.Done) == replies.Done()
+    assert client.take_received() == [replies.Notice(0, "more")]
+    assert client.take_received() == []
+
+
+def test_a_refusal_says_what_and_why(pair):
+    client, theirs = pair
+    answered(theirs, replies.Refused(Reason.NAME_TAKEN, "It is taken.", "Choose another."))
+    with pytest.raises(RefusedError, match=r"It is taken\. Choose another\.") as caught:
+        client.ask(requests.Settle(), replies.Done)
+    assert caught.value.reason is Reason.NAME_TAKEN
+
+
+def test_a_reason_of_a_newer_daemon_is_a_failure_like_any(pair):
+    client, theirs = pair
+    answered(theirs, replies.Refused(4711, "No.", "Sorry."))
+    with pytest.raises(RefusedError) as caught:
+        client.ask(requests.Settle(), replies.Done)
+    assert caught.value.reason is Reason.FAILED
+
+
+def test_another_answer_than_the_one_that_is_due_is_said(pair):
+    client, theirs = pair
+    answered(theirs, replies.Link("url"))
+    with pytest.raises(UserError, match="answered Link where Done was due"):
+        client.ask(requests.Settle(), replies.Done)
+
+
+def test_an_answer_that_is_none_is_said(pair):
+    client, theirs = pair
+    theirs.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    with pytest.raises(UserError, match="not of this protocol"):
+        client.ask(requests.Settle(), replies.Done)
+
+
+def test_a_daemon_that_leaves_before_it_answers_is_said(pair):
+    client, theirs = pair
+    theirs.shutdown(socket.SHUT_WR)
+    with pytest.raises(DaemonGoneError):
+        client.ask(requests.Settle(), replies.Done)
+    theirs.close()
+    with pytest.raises(DaemonGoneError):
+        client.send(requests.Settle())
+
+
+def test_a_daemon_that_leaves_without_having_read_the_question_is_said(pair):
+    client, theirs = pair
+    client.send(requests.Settle())
+    theirs.close()
+    with pytest.raises(DaemonGoneError):
+        client.next_message()
+
+
+@pytest.mark.parametrize(
+    "request_", [requests.Kill("\udcff", 0), requests.Kill("x" * 2_000_000, 0)], ids=["no text", "too long"]
+)
+def test_what_no_message_can_carry_is_said(pair, request_):
+    client, _ = pair
+    with pytest.raises(UserError, match="too long, or not text"):
+        client.send(request_)
+
+
+def test_where_no_daemon_runs_there_is_no_connection(tmp_path):
+    home = make_home(tmp_path / "home")
+    assert try_connect(home) is None
+    with daemon_if_running(home) as found:
+        assert found is None
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(home.control_socket)
+    assert try_connect(home) is None
+
+
+def test_a_daemon_that_leaves_while_it_is_greeted_is_none(tmp_path):
+    home = make_home(tmp_path / "home")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(home.control_socket)
+        listener.listen()
+        pid = os.fork()
+        if pid == 0:
+            listener.accept()
+            os._exit(0)
+        assert try_connect(home) is None
+        os.waitpid(pid, 0)
+
+
+def test_a_daemon_of_another_version_is_said(tmp_path):
+    home = make_home(tmp_path / "home")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(home.control_socket)
+        listener.listen()
+        pid = os.fork()
+        if pid == 0:
+            connection, _ = listener.accept()
+            connection.recv(1000)
+            answered(connection, replies.Refused(Reason.VERSION, "Versions differ.", "Restart it."))
+            os._exit(0)
+        with pytest.raises(RefusedError, match="Versions differ"):
+            try_connect(home)
+        os.waitpid(pid, 0)
