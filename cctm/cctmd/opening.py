@@ -164,7 +164,8 @@ async def _record_opening(
     services = terminals.services
     wall_us = services.clock.wall_us()
     about = About(name=name, argv=tuple(what.argv), cwd=request.cwd, created_us=wall_us)
-    await wait_for(services.storage.run_aside(lambda: store_keys(terminals, keys, about)))
+    # The storage thread takes the three in this order; there is one wait for all of them.
+    keys_stored = services.storage.run_aside(lambda: store_keys(terminals, keys, about))
     terminals.abouts[keys.channel] = about
     screen = Screen(stream, request.cols, request.rows, name)
     terminal = terminals.make(keys, screen, pty, about, record_input=request.record_input)
@@ -183,6 +184,7 @@ async def _record_opening(
     )
     terminal.recorder.seal(Sync.NOW)
     await wait_for(services.storage.barrier())
+    await wait_for(keys_stored)
     return terminal
 
 
