@@ -23,7 +23,8 @@ DEADLINE_S = 20.0
 # A daemon that does nothing, and ends with its keeper, however that ends.
 SLEEPER = [
     *(sys.executable, "-S", "-c"),
-    "import os, time\nkeeper = os.getppid()\nwhile os.getppid() == keeper != 1: time.sleep(0.5)",
+    "import os, time\n"
+    "while b'cctm.keeper' in open(f'/proc/{os.getppid()}/cmdline', 'rb').read(): time.sleep(0.2)",
 ]
 
 
@@ -55,6 +56,44 @@ def without_close_range():
     no_new_privileges, seccomp, filter_ = 38, 22, 2
     if libc.prctl(no_new_privileges, 1, 0, 0, 0) or libc.prctl(seccomp, filter_, program, 0, 0):
         raise OSError(ctypes.get_errno(), "no seccomp here")
+
+
+@contextlib.contextmanager
+def orphans_come_to_us():
+    """Inside, whatever outlives its parent becomes our child, so that nothing is overlooked.
+
+    Yields a function: the command lines of what is there that was not at the beginning, and it is ended.
+    """
+    subreaper = 36
+    prctl = ctypes.CDLL(None).prctl
+    before = set(_children())
+
+    def left_behind():
+        found = []
+        give_up = time.monotonic() + DEADLINE_S
+        killed_by_the_test = time.monotonic() + 1.0  # what was, needs a moment to go
+        while (there := set(_children()) - before) and time.monotonic() < give_up:
+            for pid in there:
+                if lives(pid) and time.monotonic() > killed_by_the_test:
+                    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                        found.append(Path(f"/proc/{pid}/cmdline").read_bytes())
+                        os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+            time.sleep(0.005)
+        return found
+
+    assert prctl(subreaper, 1, 0, 0, 0) == 0
+    try:
+        yield left_behind
+    finally:
+        left_behind()
+        prctl(subreaper, 0, 0, 0, 0)
+
+
+def _children():
+    threads = Path("/proc/self/task").iterdir()
+    return [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
 
 
 def lives(pid):

@@ -11,8 +11,11 @@ that ends, and it replaces its own code in place.
     descriptors.py  closing what a child must not have
     connection.py   one connection: frames in, frames and output out, never waiting
     holder.py       all terminals and their PTYs: open, start, read, pause, reap
+    listener.py     the listening socket and its name
+    log.py          what it tells, within bounds
     keeper.py       the loop: what each message, signal and lost connection does
-    upgrade.py      the state over an execv
+    state.py        what is handed to the next code, and how that is read
+    upgrade.py      the execv
     main.py         arguments, lock, socket
 
 **Invariants**

@@ -18,11 +18,22 @@ from collections.abc import Iterator
 from typing import Final
 
 from cctm.keeper.terminal import TURN_BYTES, Terminal
-from cctm.keeper.wire import WITH_DESCRIPTOR, FrameReader, Message, WireError, encode, output_header
+from cctm.keeper.wire import (
+    MAX_FRAME_BYTES,
+    WITH_DESCRIPTOR,
+    FrameReader,
+    Message,
+    WireError,
+    encode,
+    output_header,
+)
 
 _READ_BYTES: Final = 65536
 _DESCRIPTORS: Final = 4  # expected in one read: one
 _QUEUED_FRAMES: Final = 65536  # a peer that asks and asks and never reads is dropped
+# Whoever has not said HELLO has little to say and little to be told: many such may come, but cost nothing.
+_SILENT_FRAME_BYTES: Final = 65536
+_SILENT_QUEUED_FRAMES: Final = 64
 _CLOEXEC: Final = socket.MSG_CMSG_CLOEXEC if sys.platform == "linux" else 0  # spawn closes everything anyway
 _ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
 
@@ -36,9 +47,14 @@ class Connection:
         self.open = True
         self.pid: int | None = None  # of the daemon, once it has said HELLO
         self.writing = False  # registered for "there is room to write"
-        self._reader = FrameReader()
+        self._reader = FrameReader(_SILENT_FRAME_BYTES)
         self._queue: deque[tuple[bytes, int | None]] = deque()
         self._descriptors: deque[int] = deque()
+
+    def greet(self, pid: int) -> None:
+        """It said HELLO: it is the daemon's."""
+        self.pid = pid
+        self._reader.limit = MAX_FRAME_BYTES
 
     @property
     def is_clear(self) -> bool:
@@ -75,7 +91,7 @@ class Connection:
             elif self._descriptors:
                 yield message, self._descriptors.popleft()
             else:
-                raise WireError(message)
+                raise WireError(type(message))
         if len(self._descriptors) > _DESCRIPTORS:
             raise WireError(len(self._descriptors))
 
@@ -85,7 +101,7 @@ class Connection:
         Raises:
             OSError: the connection broke, or no descriptor was to be had, or nobody reads.
         """
-        if len(self._queue) >= _QUEUED_FRAMES:
+        if len(self._queue) >= (_SILENT_QUEUED_FRAMES if self.pid is None else _QUEUED_FRAMES):
             raise ConnectionAbortedError
         frame = encode(message)
         sent = 0 if self._queue else self._send([frame], descriptor)

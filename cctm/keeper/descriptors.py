@@ -19,11 +19,11 @@ _LISTINGS: Final = ("/proc/self/fd", "/dev/fd")
 _DENSE: Final = 65536  # a range of so many numbers costs a few milliseconds even one by one
 
 
-def close_all_but(kept: Collection[int], listings: Collection[str] = _LISTINGS) -> None:
+def close_all_but(kept: Collection[int], listings: Collection[str] = _LISTINGS, dense: int = _DENSE) -> None:
     """Close every descriptor from `FIRST` on that is not in *kept*."""
     found = _listed(listings)
     end = _limit() if found is None else max(found, default=0) + 1
-    if found is not None and end > _DENSE:
+    if found is not None and end > dense:
         for descriptor in found:
             if descriptor >= FIRST and descriptor not in kept:
                 os.closerange(descriptor, descriptor + 1)  # which does not mind that the listing's is gone

@@ -15,56 +15,62 @@
 import os
 import selectors
 import signal
-import socket
 import sys
 import time
 from collections import deque
-from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
-from cctm.keeper import wire
+from cctm.keeper import state, wire
 from cctm.keeper.connection import Connection
 from cctm.keeper.holder import Holder, exit_of
-from cctm.keeper.spawn import Child, Limits, Program, outcome, spawn
+from cctm.keeper.listener import Listener
+from cctm.keeper.log import Log
+from cctm.keeper.spawn import Child, Program, outcome, spawn
+from cctm.keeper.state import Setup
 from cctm.keeper.supervision import Supervision
 from cctm.keeper.terminal import OffsetError, State, Terminal
 from cctm.keeper.wire import Exit, How, Message, Refused, StreamId, WireError
 
 _TURNS_AT_ONCE: Final = 4  # sent to a daemon that keeps up, before the other descriptors are looked at
 _REST_S: Final = 0.2
+_LOOK_S: Final = 5.0  # between two looks for the socket's name
+_CHECK_S: Final = 30.0  # for the new code of an upgrade to answer
+_SILENT_CONNECTIONS: Final = 64  # that have not said HELLO; above, the oldest is dropped
 _FAREWELL_S: Final = (
     2.0  # how long SIGTERM waits for programs to end and for a connected daemon to store the rest
 )
 
 
-class Setup(NamedTuple):
-    """What stays the same for the life of the process, over upgrades too."""
+class _Check(NamedTuple):
+    """The new code of an upgrade, which is being asked whether it goes on with our state."""
 
-    socket_path: str
-    log_path: str
-    daemon_command: tuple[bytes, ...]
-    limits: Limits  # as found at the start; every program gets them back
-    lock: int
+    pid: int
+    command: tuple[bytes, ...]
+    asked_by: Connection
+    answer: int  # the pipe that it writes to
+    expected: bytes
 
 
 class Keeper:
-    def __init__(self, setup: Setup, listener: socket.socket, supervision: Supervision) -> None:
+    def __init__(self, setup: Setup, listener: Listener, supervision: Supervision) -> None:
         self.setup = setup
         self.listener = listener
         self.supervision = supervision
         self.upgrade_to: tuple[bytes, ...] | None = None  # set: `run` returned because of it
         self._selector = selectors.DefaultSelector()
         self.holder = Holder(self._selector, setup.limits, self._tell, self._offer)
-        self._connections: set[Connection] = set()
+        self._log = Log()
+        self._connections: dict[Connection, None] = {}  # the oldest first
         self._daemon: Connection | None = None
         self._waiting: deque[Terminal] = deque()  # those with news, in the order of their turns
-        self._check: tuple[int, tuple[bytes, ...], Connection] | None = None
+        self._check: _Check | None = None
+        self._check_until: float | None = None
         self._checked: tuple[bytes, ...] | None = None
         self._farewell_until: float | None = None
         self._listen_at: float | None = None
+        self._look_at = 0.0  # for the socket's name, while no daemon is connected
         self._is_over = False
-        listener.setblocking(False)  # noqa: FBT003 - the signature is the library's
         self._listen()
         self._wake_reader, self._wake_writer = os.pipe()
         for end in (self._wake_reader, self._wake_writer):
@@ -93,7 +99,14 @@ class Keeper:
             return None
         now = time.monotonic()
         self._settle_at(now)
-        wakes = (self.holder.wake_at, self.supervision.wake_at(now), self._farewell_until, self._listen_at)
+        wakes = (
+            self.holder.wake_at,
+            self.supervision.wake_at(now),
+            self._farewell_until,
+            self._listen_at,
+            self._check_until,
+            self._look_at if self._daemon is None else None,
+        )
         soonest = min((wake for wake in wakes if wake is not None), default=None)
         if self._is_over or self.upgrade_to is not None:
             return 0.0
@@ -101,12 +114,18 @@ class Keeper:
 
     @property
     def _has_plans(self) -> bool:
-        return not (self._checked is None and self._farewell_until is None and self._listen_at is None)
+        plans = (self._checked, self._farewell_until, self._listen_at, self._check_until)
+        return any(plan is not None for plan in plans)
 
     def _settle_at(self, now: float) -> None:
         self.holder.settle(now)
         if self._listen_at is not None and now >= self._listen_at:
             self._listen()
+        if self._daemon is None and now >= self._look_at:
+            self._keep_name(now)
+        if self._check is not None and self._check_until is not None and now >= self._check_until:
+            self._check_until = None
+            os.kill(self._check.pid, signal.SIGKILL)  # it is ours and not reaped
         if self._farewell_until is not None:
             waits_for = [it for it in self.holder if _runs(it) or (self._daemon is not None and it.held)]
             self._is_over = now >= self._farewell_until or not waits_for
@@ -122,7 +141,8 @@ class Keeper:
 
     def _contain(self, fileobj: object) -> None:
         """A mistake of ours met in serving *fileobj*: report it, and drop what can be set up again."""
-        sys.excepthook(*sys.exc_info())
+        if self._log.admit(repr(sys.exception())) is not None:
+            sys.excepthook(*sys.exc_info())
         for connection in [it for it in self._connections if it.socket is fileobj or it is self._daemon]:
             self._drop(connection)
         self.holder.leave_alone(fileobj)
@@ -165,13 +185,15 @@ class Keeper:
             if self.holder.reaped(pid, exit_):
                 continue
             if pid == self.supervision.child:
-                _log(f"the daemon {pid} has ended: {_words(exit_)}")
+                self._log.line(f"the daemon {pid} has ended: {_words(exit_)}")
                 self.supervision.reaped(time.monotonic())
-            elif self._check is not None and pid == self._check[0]:
+            elif self._check is not None and pid == self._check.pid:
                 self._upgrade_checked(exit_)
 
-    def spawn_beside(self, argv: tuple[bytes, ...]) -> Child:
-        """Start *argv* as a child without a terminal; its output goes to the log.
+    def _spawn_beside(
+        self, argv: tuple[bytes, ...], stdin: int | None = None, stdout: int | None = None
+    ) -> Child:
+        """Start *argv* as a child without a terminal; what it says goes to the log, if not to *stdout*.
 
         Raises:
             OSError: no log file, no process, or no descriptor was to be had.
@@ -188,7 +210,7 @@ class Keeper:
                         umask=0o077,
                         login=False,
                         limits=self.setup.limits.without_core(),
-                        stdio=(null, log, log),
+                        stdio=(null if stdin is None else stdin, log if stdout is None else stdout, log),
                         tty=False,
                     )
                 )
@@ -198,10 +220,11 @@ class Keeper:
             os.close(null)
 
     def _start_daemon(self, now: float) -> None:
+        self._keep_name(now)
         try:
-            child = self.spawn_beside(self.setup.daemon_command)
+            child = self._spawn_beside(self.setup.daemon_command)
         except OSError as error:
-            _log(f"the daemon cannot be started: {error}")
+            self._log.line(f"the daemon cannot be started: {error}")
             self.supervision.could_not_start(now)
             return
         self.supervision.started(child.pid, now)
@@ -211,7 +234,9 @@ class Keeper:
         def on_outcome(_events: int) -> None:
             failure = outcome(child, self._selector.unregister)
             if failure is not None:
-                _log(f"{what} cannot be started: {failure.where.value}: {os.strerror(failure.errno)}")
+                self._log.line(
+                    f"{what} cannot be started: {failure.where.value}: {os.strerror(failure.errno)}"
+                )
 
         self._selector.register(child.failed, selectors.EVENT_READ, on_outcome)
 
@@ -219,14 +244,31 @@ class Keeper:
 
     def _listen(self) -> None:
         self._listen_at = None
-        self._selector.register(self.listener, selectors.EVENT_READ, self._on_listener)
+        self._selector.register(self.listener.socket, selectors.EVENT_READ, self._on_listener)
+
+    def _keep_name(self, now: float) -> None:
+        """Bind the socket again if its name is gone or another's: no daemon could find us."""
+        self._look_at = now + _LOOK_S
+        if self.listener.is_at(self.setup.socket_path):
+            return
+        try:
+            fresh = Listener.bind(self.setup.socket_path)
+        except OSError as error:
+            self._log.line(f"the socket's name is gone and cannot be bound: {error}")
+            return
+        self._log.line("the socket's name was gone: bound again")
+        if self._listen_at is None:
+            self._selector.unregister(self.listener.socket)
+        self.listener.socket.close()
+        self.listener = fresh
+        self._listen()
 
     def _on_listener(self, _events: int) -> None:
         try:
-            accepted, _ = self.listener.accept()
+            accepted, _ = self.listener.socket.accept()
         except OSError as error:  # gone again, or no descriptor is left: then not at once again
-            _log(f"accept: {error}")
-            self._selector.unregister(self.listener)
+            self._log.line(f"accept: {error}")
+            self._selector.unregister(self.listener.socket)
             self._listen_at = time.monotonic() + _REST_S
             return
         connection = Connection(accepted)
@@ -236,7 +278,10 @@ class Keeper:
             connection.close()
 
     def admit(self, connection: Connection) -> None:
-        self._connections.add(connection)
+        silent = [it for it in self._connections if it.pid is None and it is not self._daemon]
+        if len(silent) >= _SILENT_CONNECTIONS:  # the newest may be the daemon's
+            self._drop(silent[0])
+        self._connections[connection] = None
         self._selector.register(
             connection.socket, selectors.EVENT_READ, partial(self._on_connection, connection)
         )
@@ -263,20 +308,25 @@ class Keeper:
         except (EOFError, OSError):
             self._drop(connection)
         except (WireError, OffsetError) as error:
-            _log(f"a connection broke the protocol: {error!r:.200}")
+            # Not what it said: that may be a whole environment, and equal lines are to be equal.
+            what = error.args[0] if error.args else None
+            kind = what.__name__ if isinstance(what, type) else type(what).__name__
+            self._log.line(f"a connection broke the protocol: {type(error).__name__}, {kind}")
             self._drop(connection)
 
     def _drop(self, connection: Connection) -> None:
         if not connection.open:
             return
         self._selector.unregister(connection.socket)
-        self._connections.discard(connection)
+        del self._connections[connection]
         connection.close()
         if connection is self._daemon:
             self._daemon = None
             self._waiting.clear()
             self.holder.daemon_gone()
-            self.supervision.connection_lost(connection.pid, time.monotonic())
+            now = time.monotonic()
+            self._look_at = now
+            self.supervision.connection_lost(connection.pid, now)
 
     # --- sending
 
@@ -350,7 +400,7 @@ class Keeper:
                 self._upgrade(connection, argv)
             case _ if connection is not self._daemon or connection.pid is None:
                 _close(descriptor)
-                raise WireError(message)
+                raise WireError(type(message))
             case wire.Open():
                 self.holder.open(message)
             case wire.Start():
@@ -369,18 +419,18 @@ class Keeper:
                 self.holder.adopt(message, descriptor)
             case _:
                 _close(descriptor)
-                raise WireError(message)
+                raise WireError(type(message))
 
     def _hello(self, connection: Connection, hello: wire.Hello) -> None:
         if connection.pid is not None:
-            raise WireError(hello)
+            raise WireError(type(hello))
         if hello.version != wire.VERSION:
             self._send(connection, Refused(f"this keeper speaks version {wire.VERSION}"))
             self._drop(connection)
             return
         if self._daemon is not None and self._daemon is not connection:
             self._drop(self._daemon)
-        connection.pid = hello.pid
+        connection.greet(hello.pid)
         self._daemon = connection
         self.supervision.connection_made()
         for terminal in self.holder:
@@ -418,26 +468,64 @@ class Keeper:
             return
         command = argv or OWN_COMMAND
         try:
-            child = self.spawn_beside((*command, b"--check", str(STATE_VERSION).encode()))
+            child, answer = self._ask(command)
         except OSError as error:
             self._send(connection, Refused(f"upgrade: {error}"))
             return
-        self._check = (child.pid, command, connection)
+        expected = state.ANSWER % (state.VERSION, len(self.lasting_terminals))
+        self._check = _Check(child.pid, command, connection, answer, expected.encode())
+        self._check_until = time.monotonic() + _CHECK_S
         self._watch_exec(child, "the new keeper")
+
+    def _ask(self, command: tuple[bytes, ...]) -> tuple[Child, int]:
+        """Give the new code our state to read; return its process and the pipe with its answer."""
+        header = state.unlinked_file(self.setup.socket_path + ".check")
+        try:
+            os.write(header, self.state_header())
+            os.lseek(header, 0, os.SEEK_SET)
+            reader, writer = os.pipe()
+            try:
+                os.set_blocking(reader, False)
+                argv = (*command, b"--check", str(state.VERSION).encode())
+                return self._spawn_beside(argv, header, writer), reader
+            except OSError:
+                os.close(reader)
+                raise
+            finally:
+                os.close(writer)
+        finally:
+            os.close(header)
 
     def _upgrade_checked(self, exit_: Exit) -> None:
         assert self._check is not None
-        _, command, connection = self._check
-        self._check = None
-        if exit_ == Exit(How.EXITED, 0):
-            self._checked = command
+        check = self._check
+        self._check = self._check_until = None
+        try:
+            answer = os.read(check.answer, 2 * len(check.expected))
+        except BlockingIOError:  # it said nothing, and some child of its own has the pipe yet
+            answer = b""
+        os.close(check.answer)
+        if exit_ != Exit(How.EXITED, 0):
+            self._send(check.asked_by, Refused(f"upgrade: the new keeper says no: {_words(exit_)}"))
+        elif answer != check.expected:
+            self._send(check.asked_by, Refused("upgrade: that is no keeper, or it cannot read our state"))
         else:
-            self._send(connection, Refused(f"upgrade: the new keeper says no: {_words(exit_)}"))
+            self._checked = check.command
 
     def upgrade_failed(self, error: Exception) -> None:
         """Go on as before."""
-        _log(f"upgrade: {error!r}")
+        self._log.line(f"upgrade: {error!r}")
         self.upgrade_to = None
+
+    @property
+    def lasting_terminals(self) -> list[Terminal]:
+        """Those that an upgrade keeps."""
+        return [it for it in self.holder if it.state is not State.PREPARED]
+
+    def state_header(self) -> bytes:
+        return state.encode_header(
+            self.setup, self.listener.bound, self.supervision, self.daemon_pid, self.lasting_terminals
+        )
 
     @property
     def daemon_pid(self) -> int | None:
@@ -449,11 +537,9 @@ class Keeper:
         signal.set_wakeup_fd(-1)
         for connection in list(self._connections):
             self._drop(connection)
-        with suppress(FileNotFoundError):
-            os.unlink(self.setup.socket_path)
+        self.listener.close(self.setup.socket_path)
 
 
-STATE_VERSION: Final = 0
 OWN_COMMAND: Final = (os.fsencode(sys.executable), b"-P", b"-m", b"cctm.keeper")
 
 
@@ -506,11 +592,3 @@ def _nothing(_number: int, _frame: object) -> None:
 
 def _words(exit_: Exit) -> str:
     return f"signal {exit_.code}" if exit_.how is How.SIGNALLED else f"exit status {exit_.code}"
-
-
-def _log(text: str) -> None:
-    line = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) + f" keeper {os.getpid()}: {text}\n"
-    try:
-        os.write(2, line.encode("utf-8", "backslashreplace"))
-    except OSError:  # a full disk must not end the shells
-        return

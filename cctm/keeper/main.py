@@ -2,7 +2,7 @@
 
     python -P -m cctm.keeper --socket PATH --lock PATH --log PATH --daemon-command JSON [--daemon-fd N]
     python -P -m cctm.keeper --resume-fd N        the second half of an upgrade
-    python -P -m cctm.keeper --check VERSION      can this code resume a state of that version?
+    python -P -m cctm.keeper --check VERSION      can this code resume the state at standard input? (`state.ANSWER`)
 
 It does not put itself into the background: whoever starts it gives it a session of its own, /dev/null to read
 from and the log to write to. JSON is a list of strings, the daemon's argv. N of `--daemon-fd` is a connected
@@ -21,15 +21,16 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from cctm.keeper import upgrade
+from cctm.keeper import state, upgrade
 from cctm.keeper.connection import Connection
 from cctm.keeper.descriptors import close_all_but
-from cctm.keeper.keeper import STATE_VERSION, Keeper, Setup
+from cctm.keeper.keeper import Keeper
+from cctm.keeper.listener import Listener
 from cctm.keeper.spawn import Limits
+from cctm.keeper.state import Setup
 from cctm.keeper.supervision import Supervision
 
 _FRESH: Final = frozenset({"--socket", "--lock", "--log", "--daemon-command"})
-_BACKLOG: Final = 128
 
 
 class UsageError(Exception):
@@ -43,7 +44,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n\n{__doc__}")
         return 2
     if "--check" in options:
-        return 0 if options["--check"] == str(STATE_VERSION) else 1
+        return _check(options["--check"])
     if "--resume-fd" in options:
         keeper = upgrade.resume(int(options["--resume-fd"]))
     else:
@@ -61,6 +62,16 @@ def main() -> int:
             upgrade.replace(keeper)
         except Exception as error:  # noqa: BLE001 - whatever it is, the shells live on under the old code
             keeper.upgrade_failed(error)
+
+
+def _check(version: str) -> int:
+    """Read a state without its held bytes from standard input, and say so if this code can go on with it."""
+    if version != str(state.VERSION):
+        return 1
+    with open(0, "rb", closefd=False) as file:
+        header = state.read_header(file)
+    sys.stdout.write(state.ANSWER % (state.VERSION, len(header.terminals)))
+    return 0
 
 
 def _options(arguments: list[str]) -> dict[str, str]:
@@ -116,21 +127,7 @@ def _fresh(options: dict[str, str], lock: int) -> Keeper:
         lock,
     )
     os.chdir("/")  # so that no file system is kept busy
-    keeper = Keeper(setup, listen(setup.socket_path), Supervision(time.monotonic()))
+    keeper = Keeper(setup, Listener.bind(setup.socket_path), Supervision(time.monotonic()))
     if daemon_fd is not None:
         keeper.expect_daemon(Connection(socket.socket(fileno=daemon_fd)))
     return keeper
-
-
-def listen(path: str) -> socket.socket:
-    """Bind *path*; whoever had it before is gone, since we hold the lock."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with suppress(FileNotFoundError):
-        os.unlink(path)
-    umask = os.umask(0o177)
-    try:
-        listener.bind(path)
-    finally:
-        os.umask(umask)
-    listener.listen(_BACKLOG)
-    return listener

@@ -248,7 +248,7 @@ def text(data: bytes) -> str:
 
 def _bytes_untrusted(value: object) -> bytes:
     if type(value) is not str or "\0" in value:
-        raise WireError(value)
+        raise WireError(type(value))  # not the value: argv and environments hold secrets
     return value.encode("utf-8", "surrogateescape")
 
 
@@ -284,16 +284,16 @@ def _id_untrusted(value: object) -> StreamId:
 
 def _argv_untrusted(value: object) -> tuple[bytes, ...]:
     if type(value) is not list:
-        raise WireError(value)
+        raise WireError(type(value))
     return tuple(_bytes_untrusted(item) for item in value)
 
 
 def _env_untrusted(value: object) -> dict[bytes, bytes]:
     if type(value) is not dict:
-        raise WireError(value)
+        raise WireError(type(value))
     env = {_bytes_untrusted(name): _bytes_untrusted(setting) for name, setting in value.items()}
     if any(not name or b"=" in name for name in env):
-        raise WireError(value)
+        raise WireError(type(value))
     return env
 
 
@@ -417,18 +417,19 @@ def _decode_json_untrusted(message: type[Message], payload: bytes) -> Message:
         case Failed(id_, ref) if (id_ is None) is (ref is None):
             raise WireError(decoded)
         case Start(argv=()):
-            raise WireError(decoded)
+            raise WireError(Start)
         case _:
             return decoded
 
 
 class FrameReader:
-    """Bytes in, messages out."""
+    """Bytes in, messages out. It holds at most one frame of `limit` bytes and what it was fed last."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_buffer", "limit")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
         self._buffer = bytearray()
+        self.limit = limit  # of the length that a frame may name; may change between two messages
 
     def feed_untrusted(self, data: bytes | memoryview) -> Iterator[Message]:
         """Take *data* and return the messages that are whole by now. Exhaust them before the next call.
@@ -445,7 +446,7 @@ class FrameReader:
         try:
             while len(buffer) - start >= _LENGTH.size:
                 (length,) = _LENGTH.unpack_from(buffer, start)
-                if not 1 <= length <= MAX_FRAME_BYTES:
+                if not 1 <= length <= self.limit:
                     raise WireError(length)
                 end = start + _LENGTH.size + length
                 if len(buffer) < end:

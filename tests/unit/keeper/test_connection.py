@@ -16,6 +16,7 @@ def pair():
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     connection = Connection(ours)
+    connection.greet(1)
     peer = Driver(theirs)
     yield connection, peer
     connection.close()
@@ -97,3 +98,42 @@ def test_a_peer_that_never_reads_is_given_up(pair):
 
     with pytest.raises(ConnectionAbortedError):
         tell_for_ever()
+
+
+def test_who_has_not_said_hello_is_given_up_sooner():
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours)
+
+    def tell_much():
+        for _ in range(10_000):
+            connection.send(wire.Refused("x" * 1000))
+
+    with pytest.raises(ConnectionAbortedError):
+        tell_much()
+    connection.close()
+    theirs.close()
+
+
+def test_a_long_frame_is_taken_behind_hello_and_not_before():
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours)
+    with theirs:
+        long = wire.encode(wire.Upgrade((b"x" * 65536,)))
+        theirs.sendall(wire.encode(wire.Hello(0, 1)) + long[:100])
+        messages = connection.receive_untrusted()
+        assert next(messages)[0] == wire.Hello(0, 1)
+        connection.greet(1)
+        assert list(messages) == []
+        theirs.sendall(long[100:])
+        got = []
+        while not got:
+            got = list(connection.receive_untrusted())
+        assert got == [(wire.Upgrade((b"x" * 65536,)), None)]
+    connection.close()
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours)
+    with theirs:
+        theirs.sendall(long[:5])
+        with pytest.raises(wire.WireError):
+            list(connection.receive_untrusted())
+    connection.close()

@@ -1,6 +1,7 @@
 """The holder and the loop in this process, where the order of events can be chosen."""
 
 import errno
+import io
 import os
 import resource
 import selectors
@@ -10,11 +11,13 @@ import time
 
 import pytest
 
-from cctm.keeper import upgrade, wire
+from cctm.keeper import state, upgrade, wire
 from cctm.keeper.connection import Connection
 from cctm.keeper.holder import Holder, exit_of
-from cctm.keeper.keeper import Keeper, Setup
+from cctm.keeper.keeper import Keeper
+from cctm.keeper.listener import Listener
 from cctm.keeper.spawn import Limits
+from cctm.keeper.state import Setup
 from cctm.keeper.supervision import Supervision
 from cctm.keeper.terminal import State
 from cctm.keeper.wire import Exit, How, Where
@@ -114,9 +117,7 @@ def test_a_master_that_is_left_alone_is_looked_at_again(world):
 def keeper(tmp_path):
     numbers = [signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM]
     before = {number: signal.getsignal(number) for number in numbers}
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(tmp_path / "sock"))
-    listener.listen()
+    listener = Listener.bind(str(tmp_path / "sock"))
     lock = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
     setup = Setup(str(tmp_path / "sock"), str(tmp_path / "log"), (b"/bin/true",), LIMITS, lock)
     supervision = Supervision(time.monotonic())
@@ -125,7 +126,6 @@ def keeper(tmp_path):
     yield keeper
     keeper.close()
     keeper.close()  # which may find the socket's file gone
-    listener.close()
     os.close(lock)
     for number, action in before.items():
         signal.signal(number, action)
@@ -190,13 +190,29 @@ def test_a_failing_execv_leaves_everything_as_it_was(keeper):
     with pytest.raises(FileNotFoundError):
         upgrade.replace(keeper)
     assert not os.get_inheritable(keeper.setup.lock)
-    assert not keeper.listener.get_inheritable()
+    assert not keeper.listener.socket.get_inheritable()
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
 
 
 def test_a_foreign_daemon_that_is_known_over_an_upgrade_keeps_its_grace(keeper):
+    keeper.supervision.wanted = True
     keeper.supervision.foreign = os.getpid()
-    fields = upgrade._header(keeper, [])["supervision"]
-    resumed = upgrade._supervision(fields | {"wanted": True})
+    resumed = state.read_header(io.BytesIO(keeper.state_header())).supervision
     assert resumed.foreign == os.getpid()
     assert not resumed.is_due(time.monotonic())
+
+
+def test_new_code_that_does_not_answer_is_killed_and_refused(keeper):
+    client = connect(keeper)
+    client.send(wire.Hello(wire.VERSION, 1))
+    client.send(wire.Upgrade((b"/bin/sh", b"-c", b"exec sleep 1000")))
+    while keeper._check is None:
+        keeper._selector.select(5)[0][0].data(selectors.EVENT_READ)
+    assert 25 < keeper._settle() <= 30
+    keeper._settle_at(time.monotonic() + 31)
+    client.send(wire.Stop())
+    while keeper._check is not None:
+        for key, events in keeper._selector.select(5):
+            key.data(events)
+    assert client.wait(wire.Refused).text == "upgrade: the new keeper says no: signal 9"
+    client.close()
