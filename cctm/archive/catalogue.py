@@ -240,9 +240,47 @@ class Catalogue:
         return None if row is None else self._open_about(channel, row[0])
 
     def abouts(self) -> list[tuple[ChannelId, About]]:
-        """All channels, the oldest first."""
-        rows = self._rows("SELECT channel, about FROM channels ORDER BY number", ())
-        return [(ChannelId(channel), self._open_about(channel, about)) for channel, about in rows]
+        """All channels whose row opens, the oldest first.
+
+        Raises:
+            HomeError: there are rows, and none of this catalogue opens: it is another device's.
+        """
+        return [(channel, about) for channel, about in self._opened() if about is not None]
+
+    def unreadable(self) -> list[ChannelId]:
+        """The channels whose row does not open, which `abouts` passes over.
+
+        Raises:
+            HomeError: as `abouts`.
+        """
+        return [channel for channel, about in self._opened() if about is None]
+
+    def _opened(self) -> list[tuple[ChannelId, About | None]]:
+        """Every channel, the oldest first, with None for what does not open."""
+        found: list[tuple[ChannelId, About | None]] = []
+        for channel, sealed in self._rows("SELECT channel, about FROM channels ORDER BY number", ()):
+            about = None
+            with contextlib.suppress(CatalogueDamagedError):
+                about = self._open_about(channel, sealed)
+            found.append((ChannelId(channel), about))
+        if found and all(about is None for _, about in found) and not self._opens_a_secret():
+            raise HomeError(
+                "The device key is not the one that this catalogue was written with: nothing in it opens.",
+                "Restore device.key, or move the catalogue away together with the archive.",
+            )
+        return found
+
+    def _opens_a_secret(self) -> bool:
+        """Whether the key opens any row of the other tables: then it is the right one, and rows are damaged."""
+        for channel, wrapped in self._rows("SELECT channel, wrapped FROM writers", ()):
+            with contextlib.suppress(CatalogueDamagedError):
+                self._unwrap("cctm wrap writer", (channel,), wrapped, SEED_BYTES)
+                return True
+        for channel, number, wrapped in self._rows("SELECT channel, number, wrapped FROM epochs", ()):
+            with contextlib.suppress(CatalogueDamagedError):
+                self._unwrap("cctm wrap epoch", (channel, number), wrapped, HASH_BYTES)
+                return True
+        return False
 
     def forget(self, channel: ChannelId) -> None:
         """Remove all that is known of *channel*, its writer's seed too."""
@@ -257,7 +295,11 @@ class Catalogue:
         self._write("INSERT OR REPLACE INTO writers VALUES (?, ?)", (channel, wrapped))
 
     def writer(self, channel: ChannelId) -> bytes | None:
-        """The seed of this device's writer key in *channel*."""
+        """The seed of this device's writer key in *channel*.
+
+        Raises:
+            CatalogueDamagedError: this row does not open, which says nothing of other channels.
+        """
         row = self._row("SELECT wrapped FROM writers WHERE channel = ?", (channel,))
         return None if row is None else self._unwrap("cctm wrap writer", (channel,), row[0], SEED_BYTES)
 
@@ -266,7 +308,11 @@ class Catalogue:
         self._write("INSERT OR REPLACE INTO epochs VALUES (?, ?, ?)", (channel, epoch.number, wrapped))
 
     def epochs(self, channel: ChannelId) -> list[EpochSecret]:
-        """The channel's epoch secrets, the oldest first."""
+        """The channel's epoch secrets, the oldest first.
+
+        Raises:
+            CatalogueDamagedError: one of them does not open, which says nothing of other channels.
+        """
         rows = self._rows("SELECT number, wrapped FROM epochs WHERE channel = ? ORDER BY number", (channel,))
         return [
             EpochSecret(number, self._unwrap("cctm wrap epoch", (channel, number), wrapped, HASH_BYTES))

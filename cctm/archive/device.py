@@ -4,7 +4,8 @@
 
 **Invariants**
 
-- Whatever is found is never replaced: who loses the seed loses every terminal of this device.
+- Whatever is found is never replaced: who loses the seed loses every terminal of this device. None is made beside
+  what another one sealed.
 - Two processes that create it at once end up with one seed: `link` fails for the second.
 - What others can read or write is refused: it may be known, or somebody else's.
 """
@@ -19,6 +20,8 @@ from typing import Final
 from cctm.home import Home, HomeError
 from cctm.protocol.errors import MalformedError
 from cctm.protocol.keys import SEED_BYTES, DeviceKeys
+
+from .files import list_channels
 
 _LINE: Final = re.compile(rb"cctm-device-0 ([0-9a-f]{64})\n")
 _FILE_BYTES: Final = 79
@@ -57,11 +60,20 @@ def load_or_create_device(home: Home) -> DeviceKeys:
     """The keys of this device, made now if there are none. *home* is prepared.
 
     Raises:
-        HomeError: as `load_device`, or the file cannot be made.
+        HomeError: as `load_device`, or the file cannot be made, or there is an archive or a catalogue already,
+        which a new key would not open.
     """
     keys = _load(home.device_key)
     if keys is not None:
         return keys
+    if _holds_records(home):
+        keys = _load(home.device_key)  # whoever was faster made it before anything else
+        if keys is not None:
+            return keys
+        raise HomeError(
+            f"The device key {home.device_key} is missing, though there are terminals in {home.root}.",
+            _ADVICE_RESTORE,
+        )
     try:
         _create(home.device_key, os.urandom(SEED_BYTES))
     except OSError as error:
@@ -70,6 +82,16 @@ def load_or_create_device(home: Home) -> DeviceKeys:
             "Set CCTM_HOME to a directory that you may write to, with room and hard links.",
         ) from error
     return load_device(home)
+
+
+def _holds_records(home: Home) -> bool:
+    try:
+        has_catalogue = os.path.exists(home.catalogue) and os.path.getsize(home.catalogue) > 0
+        return has_catalogue or bool(list_channels(home.archive))
+    except OSError as error:
+        raise HomeError(
+            f"{home.archive} cannot be read: {error.strerror}.", "Look at its owner and mode."
+        ) from error
 
 
 def _load(path: str) -> DeviceKeys | None:

@@ -7,6 +7,8 @@ Invariants: files are made 0600 and directories 0700, never after the fact. Noth
 """
 
 import os
+import shutil
+import stat
 import sys
 from collections.abc import Sequence
 
@@ -68,7 +70,9 @@ class Disk:
         os.rename(old, new)
 
     def remove_tree(self, path: str) -> None:
-        """Remove the directory *path* with the files in it."""
-        for name in os.listdir(path):
-            os.unlink(os.path.join(path, name))
-        os.rmdir(path)
+        """Remove the directory *path* with all that is in it; or what else has that name, but not what it
+        leads to."""
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)

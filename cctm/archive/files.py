@@ -13,6 +13,9 @@ from cctm.protocol.keys import ChannelId
 
 from .segment import LogRef, SegmentName
 
+# A directory with this ending is on its way out; whoever finds one may finish the removal.
+REMOVED_SUFFIX: Final = ".removed"
+
 _CHANNEL: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -43,16 +46,31 @@ def segment_path(archive: str, ref: LogRef, number: int) -> str:
 
 
 def list_channels(archive: str) -> list[ChannelId]:
-    """All channels of which there are files, by id.
+    """All channels of which there are files, by id. What has a channel's name and is no directory is none.
 
     Raises:
         OSError: the directory cannot be read; none is like an empty one.
     """
     try:
-        names = os.listdir(archive)
+        with os.scandir(archive) as found:
+            names = sorted(entry.name for entry in found if entry.is_dir(follow_symlinks=False))
     except FileNotFoundError:
         return []
-    return [ChannelId(bytes.fromhex(name)) for name in sorted(names) if _CHANNEL.fullmatch(name)]
+    return [ChannelId(bytes.fromhex(name)) for name in names if _CHANNEL.fullmatch(name)]
+
+
+def removed_channels(archive: str) -> list[ChannelId]:
+    """All channels whose removal was begun and not finished, by id.
+
+    Raises:
+        OSError: the directory cannot be read; none is like an empty one.
+    """
+    try:
+        names = sorted(os.listdir(archive))
+    except FileNotFoundError:
+        return []
+    stems = [name.removesuffix(REMOVED_SUFFIX) for name in names if name.endswith(REMOVED_SUFFIX)]
+    return [ChannelId(bytes.fromhex(stem)) for stem in stems if _CHANNEL.fullmatch(stem)]
 
 
 def list_files(archive: str, channel: ChannelId) -> ChannelFiles:

@@ -13,7 +13,7 @@ between the entries.
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -96,21 +96,27 @@ class Archive:
         """All terminals, the oldest first.
 
         Raises:
-            HomeError: the catalogue was written by a newer version.
+            HomeError: the catalogue was written by a newer version, or with another device's key.
         """
         try:
             with closing(self._catalogue()) as catalogue:
                 abouts = catalogue.abouts()
+                unreadable = catalogue.unreadable()
         except (CatalogueMissingError, CatalogueDamagedError):
-            abouts = self._abouts_by_segments()
+            abouts, unreadable = [], list_channels(self.directory)
+        if unreadable:
+            abouts = sorted((*abouts, *self._abouts_by_segments(unreadable)), key=lambda k: k[1].created_us)
         return [Terminal(channel, about, self.bytes_on_disk(channel)) for channel, about in abouts]
 
-    def _abouts_by_segments(self) -> list[tuple[ChannelId, About]]:
+    def _abouts_by_segments(self, channels: Iterable[ChannelId]) -> list[tuple[ChannelId, About]]:
         from .rebuild import survey  # it builds on this module
 
-        surveys = (survey(self, channel) for channel in list_channels(self.directory))
-        found = [(known.channel, known.about) for known in surveys if known is not None]
-        return sorted(found, key=lambda known: known[1].created_us)
+        abouts = []
+        for channel in channels:
+            with suppress(OSError):  # one that cannot be read hides no other
+                known = survey(self, channel)
+                abouts += [] if known is None else [(known.channel, known.about)]
+        return abouts
 
     def resolve(self, text: str) -> Terminal:
         """The terminal that *text* means: a running one of that name, else the newest of that name, else by
@@ -118,7 +124,7 @@ class Archive:
 
         Raises:
             NoSuchTerminalError, AmbiguousTerminalError: none, or several ids begin with *text*.
-            HomeError: the catalogue was written by a newer version.
+            HomeError: as `terminals`.
         """
         return resolve(text, self.terminals())
 

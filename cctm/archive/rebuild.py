@@ -28,6 +28,7 @@ from .fold import NO_STREAM
 from .opening import Opener
 from .reader import Archive
 from .recover import StreamPosition, checkpoint_of, keyframe_place
+from .removing import finish_removals
 from .walk import Walk
 
 
@@ -47,11 +48,13 @@ class Rebuilt:
     """What became of it.
 
     *aside*: where the old catalogue is, if there was one. *lost*: channels to which nothing can be added.
+    *unread*: those whose files cannot be read now.
     """
 
     aside: str
     channels: int
     lost: tuple[ChannelId, ...]
+    unread: tuple[ChannelId, ...] = ()
 
 
 class _AboutFold:
@@ -117,20 +120,51 @@ def survey(archive: Archive, channel: ChannelId) -> Survey | None:
 def open_or_rebuild(home: Home, device: DeviceKeys) -> tuple[Catalogue, Rebuilt | None]:
     """The catalogue, for writing; rebuilt if it is damaged, or missing beside an archive that is not empty.
 
+    Removals that were interrupted are finished, and an *about* that does not open is taken from the segments.
+
     Raises:
-        HomeError: it was written by a newer version, or cannot be written.
+        HomeError: it was written by a newer version, or with another device's key, or cannot be written.
     """
     try:
         if os.path.exists(home.catalogue) or not list_channels(home.archive):
             with contextlib.suppress(CatalogueDamagedError):
-                return Catalogue.open(home.catalogue, device.wrap_key), None
+                return _open_and_mend(home, device), None
         rebuilt = rebuild(home, device)
-        return Catalogue.open(home.catalogue, device.wrap_key), rebuilt
+        return _open_and_mend(home, device), rebuilt
     except OSError as error:
         raise HomeError(
             f"The catalogue {home.catalogue} cannot be opened: {error.strerror}.",
             "Look at its owner and mode, and at the room on that disk.",
         ) from error
+
+
+def _open_and_mend(home: Home, device: DeviceKeys) -> Catalogue:
+    """The catalogue, level with the files.
+
+    Raises:
+        OSError, CatalogueDamagedError, HomeError: and it is closed.
+    """
+    catalogue = Catalogue.open(home.catalogue, device.wrap_key)
+    try:
+        finish_removals(home.archive, catalogue)
+        _mend_abouts(home, device, catalogue)
+    except BaseException:
+        catalogue.close()
+        raise
+    return catalogue
+
+
+def _mend_abouts(home: Home, device: DeviceKeys, catalogue: Catalogue) -> None:
+    """Say again, by its segments, what the catalogue does not say any more of a channel."""
+    unreadable = catalogue.unreadable()
+    archive = Archive(home, device)
+    for channel in unreadable:
+        try:
+            found = survey(archive, channel)
+        except OSError:  # the next start tries again; until then the channel is among `unreadable`
+            continue
+        if found is not None:
+            catalogue.put_about(channel, found.about)
 
 
 def rebuild(home: Home, device: DeviceKeys) -> Rebuilt:
@@ -147,17 +181,25 @@ def rebuild(home: Home, device: DeviceKeys) -> Rebuilt:
             os.unlink(path)
     archive = Archive(home, device)
     seeds = _salvage(home, device)
-    surveys = [found for channel in list_channels(home.archive) if (found := survey(archive, channel))]
+    surveys, unread = [], []
+    for channel in list_channels(home.archive):
+        try:
+            found = survey(archive, channel)
+        except OSError:
+            unread.append(channel)
+        else:
+            surveys += [] if found is None else [found]
     surveys.sort(key=lambda found: found.about.created_us)
     with contextlib.closing(Catalogue.open(draft, device.wrap_key)) as catalogue, catalogue.transaction():
         for found in surveys:
             _put(catalogue, found)
-            if found.channel in seeds:
-                catalogue.put_writer(found.channel, seeds[found.channel])
+        for channel in (*(found.channel for found in surveys), *unread):
+            if channel in seeds:
+                catalogue.put_writer(channel, seeds[channel])
     aside = _set_aside(home.catalogue)
     os.rename(draft, home.catalogue)
     lost = tuple(found.channel for found in surveys if found.channel not in seeds)
-    return Rebuilt(aside, len(surveys), lost)
+    return Rebuilt(aside, len(surveys), lost, tuple(unread))
 
 
 def _put(catalogue: Catalogue, found: Survey) -> None:

@@ -3,7 +3,7 @@
     any thread                         the storage thread
     append(ref, payloads, on_stored) ─► write ─► … ─► sync ─► on_stored(place), in the order of appending
     run(work)                        ─► when all before it is synced ─► future
-    remove(channel)                  ─► at once, even while stalled  ─► future
+    remove(channel, forget)          ─► at once, even while stalled  ─► future
 
 **Invariants**
 
@@ -12,6 +12,9 @@
   what it was called for survives a power failure.
 - When a call fails, nothing is dropped, repeated or reordered. The partial record is cut away and the same
   bytes are tried again every second, until it works, the channel is removed, or the storage is closed.
+- What fails for a reason that concerns everybody (the disk is full, descriptors ran out) stalls all. Any other
+  reason *parks* the channel that met it: what is appended to it waits, in order, while the others go on.
+- Nobody waits for what is parked: `run` and `barrier` are done when all else is stored.
 
 When is there a sync? At once, if the last one is 100 ms ago or somebody waits; otherwise when it is, or
 when 1 MiB waits (of what the appender counts: the keeper holds plain bytes, of which a record may be a
@@ -33,7 +36,7 @@ from cctm.protocol.keys import ChannelId
 
 from .disk import Disk
 from .segment import SEGMENT_BYTES, LogRef
-from .writing import SegmentWriter, Stored
+from .writing import SegmentWriter, Stored, concerns_everybody
 
 __all__ = ["LogRef", "Storage", "Stored", "Sync"]
 
@@ -80,6 +83,15 @@ class _Stop:
     pass
 
 
+@dataclass(slots=True)
+class _Parked:
+    """A channel that cannot be written. *waiting*: written or not, it may not survive a power failure."""
+
+    reason: OSError
+    items: deque[_Append]
+    waiting: list[tuple[OnStored, Stored]]
+
+
 _Item = _Append | _Work | _Aside | _Stop
 
 
@@ -92,6 +104,8 @@ class Storage:
         *,
         on_stalled: Callable[[OSError], None],
         on_resumed: Callable[[], None],
+        on_parked: Callable[[ChannelId, OSError], None] = lambda _channel, _error: None,
+        on_unparked: Callable[[ChannelId], None] = lambda _channel: None,
         disk: Disk | None = None,
         segment_bytes: int = SEGMENT_BYTES,
         sync_interval_s: float = SYNC_INTERVAL_S,
@@ -101,12 +115,19 @@ class Storage:
         """
         Args:
             archive: the directory of the channels' directories; it exists.
-            on_stalled: called on the storage thread when a call failed, again when another error follows.
+            on_stalled: called on the storage thread when a call failed for a reason that concerns everybody,
+            again when another error follows.
             on_resumed: called on the storage thread once it works again.
+            on_parked: called on the storage thread when a channel cannot be written for a reason of its own,
+            again when another error follows.
+            on_unparked: called on the storage thread once all that waited for that channel is stored. Not of a
+            channel that is removed.
             open_files: how many descriptors may be kept.
         """
         self._on_stalled = on_stalled
         self._on_resumed = on_resumed
+        self._on_parked = on_parked
+        self._on_unparked = on_unparked
         self._sync_interval_s = sync_interval_s
         self._retry_s = retry_s
 
@@ -125,6 +146,8 @@ class Storage:
         self._sync_wanted = False
         self._last_sync_s = float("-inf")
         self._removed: set[ChannelId] = set()
+        self._parked: dict[ChannelId, _Parked] = {}
+        self._retry_parked_at_s = float("inf")
 
     # -- any thread
 
@@ -153,7 +176,7 @@ class Storage:
         self._inbox.put(_Append(ref, payloads, on_stored, weight_bytes, sync))
 
     def run(self, work: Callable[[], T]) -> "Future[T]":
-        """Call *work* on the storage thread once everything appended before is stored."""
+        """Call *work* on the storage thread once everything appended before is stored, but for what is parked."""
         return self._put(_Work(work, Future()))
 
     def run_aside(self, work: Callable[[], T]) -> "Future[T]":
@@ -161,21 +184,26 @@ class Storage:
         return self._put(_Aside(work, Future()))
 
     def barrier(self) -> "Future[None]":
-        """Done when everything appended before is stored."""
+        """Done when everything appended before is stored, but for what is parked."""
         return self.run(lambda: None)
 
-    def remove(self, channel: ChannelId) -> "Future[None]":
+    def remove(self, channel: ChannelId, forget: Callable[[], None] = lambda: None) -> "Future[None]":
         """Remove a channel's files, also while stalled, since this is what makes room.
 
         What waits to be appended to it is dropped, as is what comes later; nobody is told that it is stored.
+        The future raises if the files could not be put out of the way, or *forget* raised: then all is as it was.
+
+        Args:
+            forget: called on the storage thread when the files are out of the way, before they are unlinked:
+            it removes the catalogue's row.
         """
-        return self.run_aside(lambda: self._remove(channel))
+        return self.run_aside(lambda: self._remove(channel, forget))
 
     def close(self) -> None:
         """Store what was appended, then end the thread.
 
         Raises:
-            OSError: it could not be stored. What was not reported as stored is not.
+            OSError: it, or what is parked, could not be stored. What was not reported as stored is not.
             BaseException: what a callback raised, which ended the thread.
         """
         if not self._closed:
@@ -200,10 +228,12 @@ class Storage:
                 while self._pending:
                     self._perform(self._pending.popleft())
                     self._take(0)
-                    if self._sync_is_due():
-                        self._until_it_works(self._sync)
-                if self._stopping or self._sync_is_due():
-                    self._until_it_works(self._sync)
+                    self._see_to_what_is_due()
+                self._see_to_what_is_due()
+            self._until_it_works(self._sync)
+            self._retry_parked()
+            for parked in self._parked.values():
+                raise _GivenUp(parked.reason)  # noqa: TRY301  the one place that ends this thread
         except _GivenUp as error:
             self._failure = error.reason
         except BaseException as error:
@@ -215,9 +245,9 @@ class Storage:
 
     def _patience_s(self) -> float | None:
         """How long the inbox may be waited for; None: for ever."""
-        if not self._is_owing:
-            return None
-        return max(0.0, self._last_sync_s + self._sync_interval_s - time.monotonic())
+        sync_at_s = self._last_sync_s + self._sync_interval_s if self._is_owing else float("inf")
+        due_at_s = min(sync_at_s, self._retry_parked_at_s)
+        return None if due_at_s == float("inf") else max(0.0, due_at_s - time.monotonic())
 
     def _take(self, patience_s: float | None) -> None:
         """Move what is in the inbox to where it belongs; wait for at most *patience_s* if it is empty."""
@@ -238,6 +268,12 @@ class Storage:
         else:
             self._pending.append(item)
 
+    def _see_to_what_is_due(self) -> None:
+        if self._sync_is_due():
+            self._until_it_works(self._sync)
+        if time.monotonic() >= self._retry_parked_at_s:
+            self._retry_parked()
+
     def _perform(self, item: _Append | _Work) -> None:
         if isinstance(item, _Append):
             self._until_it_works(lambda: self._write(item))
@@ -248,7 +284,7 @@ class Storage:
     @property
     def _is_owing(self) -> bool:
         """Whether a sync, or a report of one, is outstanding."""
-        return bool(self._waiting) or self._segments.is_dirty
+        return bool(self._waiting) or self._segments.is_dirty(self._parked)
 
     def _sync_is_due(self) -> bool:
         return self._is_owing and (
@@ -284,29 +320,88 @@ class Storage:
     # -- writing
 
     def _write(self, item: _Append) -> None:
-        if item.ref.channel in self._removed:
+        channel = item.ref.channel
+        if channel in self._removed:
             return
+        if channel in self._parked:
+            self._parked[channel].items.append(item)
+            return
+        try:
+            waiting = self._written(item)
+        except OSError as error:
+            if concerns_everybody(error):
+                raise
+            self._park(channel, error)
+            self._parked[channel].items.append(item)
+        else:
+            self._waiting += waiting
+            self._sync_wanted |= item.sync is Sync.NOW
+
+    def _written(self, item: _Append) -> list[tuple[OnStored, Stored]]:
+        """Write *item*; who is to be told once it is stored."""
         stored = self._segments.append(item.ref, item.payloads)
         self._unsynced_bytes += max(stored.end - stored.start, item.weight_bytes)
-        self._sync_wanted |= item.sync is Sync.NOW
-        if item.on_stored is not None:
-            self._waiting.append((item.on_stored, stored))
+        return [] if item.on_stored is None else [(item.on_stored, stored)]
 
     def _sync(self) -> None:
         if not self._is_owing:
             return
-        self._segments.sync()
+        for channel, error in self._segments.sync(self._parked).items():
+            self._park(channel, error)
         self._unsynced_bytes = 0
         self._sync_wanted = False
         self._last_sync_s = time.monotonic()
         stored, self._waiting = self._waiting, []
-        for on_stored, place in stored:
-            on_stored(place)
+        _report(stored)
 
-    def _remove(self, channel: ChannelId) -> None:
+    # -- what is parked
+
+    def _park(self, channel: ChannelId, error: OSError) -> None:
+        """Have *channel* wait, as it cannot be written because of *error*."""
+        self._segments.let_go(channel)
+        parked = self._parked.get(channel)
+        is_news = parked is None or parked.reason.errno != error.errno
+        if parked is None:
+            waiting = [waits for waits in self._waiting if waits[1].ref.channel == channel]
+            self._waiting = [waits for waits in self._waiting if waits[1].ref.channel != channel]
+            self._parked[channel] = _Parked(error, deque(), waiting)
+            self._retry_parked_at_s = min(self._retry_parked_at_s, time.monotonic() + self._retry_s)
+        else:
+            parked.reason = error
+        if is_news:
+            self._on_parked(channel, error)
+
+    def _retry_parked(self) -> None:
+        for channel in list(self._parked):
+            self._until_it_works(lambda: self._retry(channel))  # noqa: B023  called before the next turn
+        self._retry_parked_at_s = time.monotonic() + self._retry_s if self._parked else float("inf")
+
+    def _retry(self, channel: ChannelId) -> None:
+        parked = self._parked.get(channel)
+        if parked is None:  # removed, while all was stalled
+            return
+        try:
+            self._segments.sync_channel(channel)
+            while parked.items:
+                parked.waiting += self._written(parked.items[0])
+                parked.items.popleft()
+            self._segments.sync_channel(channel)
+        except OSError as error:
+            if concerns_everybody(error):
+                raise
+            self._park(channel, error)
+            return
+        del self._parked[channel]
+        _report(parked.waiting)
+        self._on_unparked(channel)
+
+    # -- the end of a channel, and of all
+
+    def _remove(self, channel: ChannelId, forget: Callable[[], None]) -> None:
+        self._segments.remove(channel, forget)
         self._removed.add(channel)
+        self._parked.pop(channel, None)
         self._waiting = [waits for waits in self._waiting if waits[1].ref.channel != channel]
-        self._segments.remove(channel)
 
     def _leave(self) -> None:
         """Let go of everything, and leave nobody waiting."""
@@ -324,6 +419,11 @@ class _GivenUp(Exception):  # noqa: N818  never leaves this module
     def __init__(self, reason: OSError) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def _report(stored: Sequence[tuple[OnStored, Stored]]) -> None:
+    for on_stored, place in stored:
+        on_stored(place)
 
 
 def _call(work: Callable[[], T], future: "Future[T]") -> None:

@@ -8,25 +8,39 @@
   bytes.
 - What was written since a file's last sync is kept until the next. If a sync fails, the kernel may have thrown the
   pages away and call them clean: it is written again first.
-- A file that needs a sync is not closed: who opens it again may never hear that its sync failed.
+- A file that needs a sync is not closed, as who opens it again may never hear that its sync failed; or it is, and
+  then all that was kept of it is written again.
+- What fails for one channel keeps no other from being synchronised.
 
 Not for two threads at once.
 """
 
 import contextlib
+import errno
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from cctm.protocol.keys import ChannelId
 
 from .disk import Disk
+from .files import REMOVED_SUFFIX
 from .segment import MAGIC, LogRef, SegmentName, frame
 
-# A directory with this ending is on its way out; whoever finds one may finish the removal.
-REMOVED_SUFFIX: Final = ".removed"
+# Of the disk, or of this process: whichever channel met one of these, the next will meet it too.
+_EVERYBODYS: Final = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    }
+)
+
+
+def concerns_everybody(error: OSError) -> bool:
+    """Whether *error*, met while writing one channel, says something of all of them."""
+    return error.errno in _EVERYBODYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,14 @@ class _File:
     suspect: bool = False  # a sync failed: the disk may lack what was kept, though reading shows it
 
 
+@dataclass(slots=True)
+class _Dirty:
+    """What of a channel a power failure might take."""
+
+    files: dict[_File, None] = field(default_factory=dict)
+    has_new_names: bool = False
+
+
 class SegmentWriter:
     """Writes the segments of any number of logs with a limited number of descriptors."""
 
@@ -62,13 +84,12 @@ class SegmentWriter:
         self._open_files = open_files
         self._files: dict[LogRef, _File] = {}
         self._open: OrderedDict[_File, None] = OrderedDict()  # the longest unused first
-        self._dirty: dict[_File, None] = {}
-        self._new_names_in: dict[str, None] = {}
+        self._dirty: dict[ChannelId, _Dirty] = {}
+        self._new_in_archive = False
 
-    @property
-    def is_dirty(self) -> bool:
-        """Whether anything would be lost in a power failure."""
-        return bool(self._dirty or self._new_names_in)
+    def is_dirty(self, besides: Container[ChannelId] = ()) -> bool:
+        """Whether anything would be lost in a power failure, of other channels than *besides*."""
+        return self._new_in_archive or any(channel not in besides for channel in self._dirty)
 
     def append(self, ref: LogRef, payloads: Sequence[bytes]) -> Stored:
         """Write *payloads* as the next records of *ref*.
@@ -86,52 +107,109 @@ class SegmentWriter:
         start = max(file.end, len(MAGIC))
         file.end += len(data)
         file.kept.append(data)
-        self._dirty[file] = None
+        self._dirty_of(ref.channel).files[file] = None
         return Stored(ref, file.number, start, file.end)
 
-    def sync(self) -> None:
-        """Have all that was written survive a power failure.
+    def sync(self, besides: Container[ChannelId] = ()) -> dict[ChannelId, OSError]:
+        """Have all that was written survive a power failure, but for the channels *besides*.
+
+        Returns: the channels for which that failed, and why. They may be tried again.
+
+        Raises:
+            OSError: it concerns everybody: some of it may not survive; it may be tried again.
+        """
+        failed = {}
+        for channel in [channel for channel in self._dirty if channel not in besides]:
+            try:
+                self._sync_within(channel)
+            except OSError as error:
+                if concerns_everybody(error):
+                    raise
+                failed[channel] = error
+        self._sync_archive()
+        return failed
+
+    def sync_channel(self, channel: ChannelId) -> None:
+        """Have what was written of *channel* survive a power failure.
 
         Raises:
             OSError: some of it may not; it may be tried again.
         """
-        for file in list(self._dirty):
-            fd = self._descriptor(file)
-            if file.suspect:
-                self._write_at(fd, b"".join(file.kept), file.synced)
-            try:
-                self._disk.sync(fd)
-            except OSError:
-                file.suspect = True
-                raise
-            file.suspect = False
-            file.synced = file.end
-            file.kept.clear()
-            del self._dirty[file]
-            if self._files.get(file.ref) is not file:
-                self._close_file(file)
-        for directory in list(self._new_names_in):
-            self._disk.sync_directory(directory)
-            del self._new_names_in[directory]
+        self._sync_within(channel)
+        self._sync_archive()
 
-    def remove(self, channel: ChannelId) -> None:
+    def _sync_within(self, channel: ChannelId) -> None:
+        dirty = self._dirty.get(channel)
+        if dirty is None:
+            return
+        for file in list(dirty.files):
+            self._sync_file(file, self._descriptor(file))
+        if dirty.has_new_names:
+            self._disk.sync_directory(self._directory(channel))
+        del self._dirty[channel]
+
+    def _sync_file(self, file: _File, fd: int) -> None:
+        if file.suspect:
+            self._write_at(fd, b"".join(file.kept), file.synced)
+        try:
+            self._disk.sync(fd)
+        except OSError:
+            file.suspect = True
+            raise
+        file.suspect = False
+        file.synced = file.end
+        file.kept.clear()
+        self._dirty_of(file.ref.channel).files.pop(file, None)
+        if self._files.get(file.ref) is not file:
+            self._close_file(file)
+
+    def _sync_archive(self) -> None:
+        if self._new_in_archive:
+            self._disk.sync_directory(self._archive)
+            self._new_in_archive = False
+
+    def let_go(self, channel: ChannelId) -> None:
+        """Close the files of *channel*: whatever they were, they are looked for by name again.
+
+        What was not synchronised must be, by `sync_channel`, before anything is appended.
+        """
+        dirty = self._dirty.get(channel)
+        for file in [file for file in self._open if file.ref.channel == channel]:
+            file.suspect = dirty is not None and file in dirty.files
+            self._close_file(file)
+
+    def remove(self, channel: ChannelId, forget: Callable[[], None]) -> None:
         """Remove the files of *channel*; a removal that was interrupted is finished.
 
+            rename to .removed ─► sync of the archive ─► forget ─► unlink
+
+        Whatever is met after a crash is either the terminal as it was, or `.removed`, which is to be finished.
+
+        Args:
+            forget: removes what else is known of the channel.
         Raises:
-            OSError: they cannot be removed.
+            OSError, or what *forget* raises: the channel is as it was, and may go on.
         """
-        for file in [file for file in self._open if file.ref.channel == channel]:
-            self._close_file(file)
-        self._files = {ref: file for ref, file in self._files.items() if ref.channel != channel}
-        self._dirty = {file: None for file in self._dirty if file.ref.channel != channel}
+        self.let_go(channel)
         directory = self._directory(channel)
-        self._new_names_in.pop(directory, None)
-        # Renamed first: a removal that is interrupted leaves no half of a terminal.
+        removed = directory + REMOVED_SUFFIX
         with contextlib.suppress(FileNotFoundError):
-            self._disk.remove_tree(directory + REMOVED_SUFFIX)
-        with contextlib.suppress(FileNotFoundError):
-            self._disk.rename(directory, directory + REMOVED_SUFFIX)
-            self._disk.remove_tree(directory + REMOVED_SUFFIX)
+            self._disk.remove_tree(removed)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                self._disk.rename(directory, removed)
+            self._disk.sync_directory(self._archive)
+            forget()
+        except BaseException:
+            with contextlib.suppress(OSError):  # then the next start finishes what was begun
+                self._disk.rename(removed, directory)
+            self._new_in_archive = True
+            raise
+        self._files = {ref: file for ref, file in self._files.items() if ref.channel != channel}
+        self._dirty.pop(channel, None)
+        # The terminal is gone already. What cannot be unlinked now is by the next start.
+        with contextlib.suppress(OSError):
+            self._disk.remove_tree(removed)
 
     def close(self) -> None:
         for file in list(self._open):
@@ -164,11 +242,12 @@ class SegmentWriter:
         directory = self._directory(ref.channel)
         self._disk.make_directory(directory)
         # Also if it was there: who made it may have died before the sync.
-        self._new_names_in[self._archive] = None
-        self._new_names_in[directory] = None
+        self._new_in_archive = True
+        names = self._disk.names(directory)
+        self._dirty_of(ref.channel).has_new_names = True
         numbers = [
             name.number
-            for name in map(SegmentName.parse, self._disk.names(directory))
+            for name in map(SegmentName.parse, names)
             if name is not None and (name.log, name.generation) == (ref.log, ref.generation)
         ]
         if not numbers:
@@ -190,12 +269,12 @@ class SegmentWriter:
             return file.fd
         self._make_room()
         path = self._path(file)
-        if file.end == 0:
+        if file.synced == 0:
             try:
                 fd = self._disk.create(path)
             except FileExistsError:  # made by an attempt that failed later
                 fd = self._disk.open(path)
-            self._new_names_in[self._directory(file.ref.channel)] = None
+            self._dirty_of(file.ref.channel).has_new_names = True
         else:
             fd = self._disk.open(path)
         self._open[file] = None
@@ -207,16 +286,31 @@ class SegmentWriter:
         if len(self._open) >= self._open_files:
             self.close_idle(self._open_files // 2)
             if len(self._open) >= self._open_files:
-                self.sync()
+                self._sync_open_files()
                 self.close_idle(self._open_files // 2)
+
+    def _sync_open_files(self) -> None:
+        for file in list(self._open):
+            if file.fd is None:  # let go meanwhile
+                continue
+            try:
+                self._sync_file(file, file.fd)
+            except OSError as error:
+                if concerns_everybody(error):
+                    raise
+                self.let_go(file.ref.channel)  # the next sync of that channel says why
 
     def close_idle(self, keep: int) -> None:
         """Close descriptors of files that need no sync, the longest unused first, until *keep* are left."""
         for file in list(self._open):
             if len(self._open) <= keep:
                 return
-            if file not in self._dirty:
+            dirty = self._dirty.get(file.ref.channel)
+            if dirty is None or file not in dirty.files:
                 self._close_file(file)
+
+    def _dirty_of(self, channel: ChannelId) -> _Dirty:
+        return self._dirty.setdefault(channel, _Dirty())
 
     def _close_file(self, file: _File) -> None:
         assert file.fd is not None  # it is among those that are open

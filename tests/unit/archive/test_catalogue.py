@@ -129,9 +129,50 @@ def test_another_device_cannot_read_it(catalogue, path):
     catalogue.put_about(ONE, ABOUT)
     catalogue.put_writer(ONE, drawn("seed"))
     stranger = Catalogue.open_read_only(path, drawn("another key"))
-    for read in (stranger.abouts, lambda: stranger.about(ONE), lambda: stranger.writer(ONE)):
+    for read in (lambda: stranger.about(ONE), lambda: stranger.writer(ONE)):
         with pytest.raises(CatalogueDamagedError):
             read()
+    for read in (stranger.abouts, stranger.unreadable):
+        with pytest.raises(HomeError, match=r"device key is not the one .* Restore device\.key"):
+            read()
+    stranger.close()
+
+
+def spoil(catalogue, table, column, channel):
+    catalogue._connection.execute(f"UPDATE {table} SET {column} = x'00' WHERE channel = ?", (channel,))
+
+
+def test_a_row_that_does_not_open_hides_no_other(catalogue):
+    for channel in (ONE, TWO):
+        catalogue.put_about(channel, ABOUT)
+        catalogue.put_writer(channel, drawn("seed"))
+        catalogue.put_epoch(channel, EpochSecret(1, drawn("e")))
+    assert catalogue.unreadable() == []
+    for table, column in (("channels", "about"), ("writers", "wrapped"), ("epochs", "wrapped")):
+        spoil(catalogue, table, column, ONE)
+    assert (catalogue.abouts(), catalogue.unreadable()) == ([(TWO, ABOUT)], [ONE])
+    for read in (catalogue.about, catalogue.writer, catalogue.epochs):
+        with pytest.raises(CatalogueDamagedError):
+            read(ONE)
+    assert (catalogue.writer(TWO), len(catalogue.epochs(TWO))) == (drawn("seed"), 1)
+
+
+@pytest.mark.parametrize("secret", ["writer", "epoch"])
+def test_damage_to_every_row_is_not_taken_for_another_devices_key(catalogue, secret):
+    catalogue.put_about(ONE, ABOUT)
+    spoil(catalogue, "channels", "about", ONE)
+    with pytest.raises(HomeError):
+        catalogue.abouts()
+    if secret == "writer":
+        catalogue.put_writer(ONE, drawn("seed"))
+    else:
+        catalogue.put_epoch(ONE, EpochSecret(1, drawn("e")))
+    assert (catalogue.abouts(), catalogue.unreadable()) == ([], [ONE])
+
+
+def test_an_empty_one_is_any_devices(catalogue, path):
+    stranger = Catalogue.open_read_only(path, drawn("another key"))
+    assert stranger.abouts() == stranger.unreadable() == []
     stranger.close()
 
 

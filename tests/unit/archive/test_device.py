@@ -105,6 +105,40 @@ def test_a_directory_that_is_gone_is_said_in_words(home):
         load_or_create_device(home)
 
 
+def test_no_key_is_made_beside_what_another_one_sealed(home):
+    channel = os.path.join(home.archive, "ab" * 32)
+    os.mkdir(channel)
+    with pytest.raises(HomeError, match=r"is missing, though there are terminals .* Restore it"):
+        load_or_create_device(home)
+    os.rmdir(channel)
+    write_file(home.catalogue, b"not empty")
+    with pytest.raises(HomeError, match="is missing, though there are terminals"):
+        load_or_create_device(home)
+    write_file(home.catalogue, b"")
+    assert not os.path.exists(home.device_key)
+    assert load_or_create_device(home).seed == load_device(home).seed
+
+
+def test_an_archive_that_cannot_be_looked_into_is_said_in_words(home):
+    os.rmdir(home.archive)
+    write_file(home.archive, b"")
+    with pytest.raises(HomeError, match="cannot be read"):
+        load_or_create_device(home)
+
+
+def test_whoever_looks_while_another_makes_key_and_catalogue_takes_that_key(home, monkeypatch):
+    exists = os.path.exists
+
+    def somebody_is_faster(path):
+        monkeypatch.setattr(os.path, "exists", exists)
+        write_file(home.device_key, encode_device_file(DEVICE.seed))
+        write_file(home.catalogue, b"not empty")
+        return exists(path)
+
+    monkeypatch.setattr(os.path, "exists", somebody_is_faster)
+    assert load_or_create_device(home).seed == DEVICE.seed
+
+
 def test_a_full_disk_leaves_no_part_of_a_key(home, monkeypatch):
     monkeypatch.setattr(os, "write", lambda _fd, data: len(data) - 1)
     with pytest.raises(HomeError, match="cannot be made"):

@@ -16,6 +16,7 @@ from archive_fixtures import (
     write_file,
 )
 from cctm.archive.catalogue import About, Catalogue, State
+from cctm.archive.device import encode_device_file
 from cctm.archive.opening import Opener
 from cctm.archive.reader import Archive
 from cctm.archive.rebuild import open_or_rebuild, rebuild, survey
@@ -203,4 +204,62 @@ def test_a_newer_catalogue_is_refused_and_not_rebuilt(home):
     connection.close()
     with pytest.raises(HomeError, match="newer version"):
         open_or_rebuild(home, DEVICE)
+    assert names_in(home) == ["catalogue.sqlite"]
+
+
+def spoil_about(home, recording):
+    connection = sqlite3.connect(home.catalogue)
+    connection.execute("UPDATE channels SET about = x'00' WHERE channel = ?", (recording.channel,))
+    connection.commit()
+    connection.close()
+
+
+def test_an_about_that_does_not_open_is_told_by_the_segments(home):
+    one, two, gone = (small_recording(number=number) for number in (1, 2, 3))
+    for recording in (one, two):
+        recording.write(home)
+    filled(home, one, two, gone)
+    spoil_about(home, one)
+    spoil_about(home, gone)
+    write_file(home.device_key, encode_device_file(DEVICE.seed))
+    assert {terminal.channel for terminal in Archive(home).terminals()} == {one.channel, two.channel}
+    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    assert rebuilt is None
+    assert {channel for channel, _ in catalogue.abouts()} == {one.channel, two.channel}
+    assert catalogue.about(one.channel).argv == (b"bash",)
+    assert catalogue.unreadable() == [gone.channel]
+    catalogue.close()
+
+
+def make_unreadable(path):
+    os.unlink(path)
+    os.mkdir(path)
+
+
+def test_a_channel_that_cannot_be_read_keeps_neither_a_reader_nor_a_start_from_the_others(home):
+    one, two = (small_recording(number=number) for number in (1, 2))
+    (path,) = one.write(home)
+    two.write(home)
+    filled(home, one, two)
+    spoil_about(home, one)
+    make_unreadable(path)
+    assert [terminal.channel for terminal in Archive(home, DEVICE).terminals()] == [two.channel]
+    catalogue, _ = open_or_rebuild(home, DEVICE)
+    assert (len(catalogue.abouts()), catalogue.unreadable()) == (1, [one.channel])
+    catalogue.close()
+    rebuilt = rebuild(home, DEVICE)
+    assert (rebuilt.channels, rebuilt.unread, rebuilt.lost) == (1, (one.channel,), ())
+    catalogue = Catalogue.open(home.catalogue, DEVICE.wrap_key)
+    assert catalogue.writer(one.channel) == one.writer_key.seed
+    catalogue.close()
+
+
+def test_another_devices_catalogue_is_refused_and_not_rebuilt(home):
+    recording = small_recording()
+    recording.write(home)
+    filled(home, recording)
+    before = read_file(home.catalogue)
+    with pytest.raises(HomeError, match="device key is not the one"):
+        open_or_rebuild(home, DeviceKeys.from_seed(drawn("stranger")))
+    assert read_file(home.catalogue) == before
     assert names_in(home) == ["catalogue.sqlite"]
