@@ -95,7 +95,13 @@ async def _run(home: Home) -> None:
         LOG.warning("the catalogue was damaged and has been rebuilt from the archive: %s", rebuilt)
     limits = Limits.of(os.environ)
     room = RoomWatch(home.archive, limits)
-    storage = Storage(home.archive, on_stalled=room.stalled, on_resumed=room.resumed)
+    storage = Storage(
+        home.archive,
+        on_stalled=room.stalled,
+        on_resumed=room.resumed,
+        on_parked=room.parked,
+        on_unparked=room.unparked,
+    )
     storage.start()
     try:
         async with trio.open_nursery() as nursery:

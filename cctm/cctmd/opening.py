@@ -205,7 +205,8 @@ def _take_back(terminals: Terminals, channel: ChannelId, stream: wire.StreamId, 
     pty.close()
     terminals.link.send(wire.Kill(stream, signal.SIGKILL))
     terminals.link.send(wire.Forget(stream))
-    terminals.forget(channel)
+    terminals.abouts.pop(channel, None)
+    terminals.drop(channel)
 
 
 def _in_words(failure: StartError, command: bytes, cwd: bytes) -> RefusedError:

@@ -13,7 +13,7 @@ from cctm.cctmd.child import shown_command
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.ending import end_terminal, send_signal
 from cctm.cctmd.opening import open_terminal
-from cctm.cctmd.services import RefusedError, wait_for
+from cctm.cctmd.services import RefusedError
 from cctm.cctmd.terminal import Terminal
 from cctm.cctmd.terminals import Terminals
 from cctm.protocol.control import replies, requests
@@ -183,7 +183,7 @@ async def _remove(terminals: Terminals, target: str) -> None:
             f"The terminal {target!r} is running.",
             f"End it first: `cctm kill {target}`.",
         )
-    await wait_for(terminals.forget(channel))
+    await terminals.forget(channel)
 
 
 async def _prune(terminals: Terminals, request: requests.Prune) -> list[Row]:
@@ -202,7 +202,7 @@ async def _prune(terminals: Terminals, request: requests.Prune) -> list[Row]:
             terminal = terminals.running.get(candidate.channel)
             if terminal is not None:
                 terminals.abandon(terminal)
-            await wait_for(terminals.forget(candidate.channel))
+            await terminals.forget(candidate.channel)
     return [rows[candidate.channel] for candidate in chosen]
 
 

@@ -6,6 +6,7 @@ stored bytes of each terminal: its quota ──┘
 """
 
 import contextlib
+import logging
 import os
 from typing import Final
 
@@ -16,6 +17,9 @@ from cctm.cctmd.terminal import Held, Terminal
 from cctm.cctmd.terminals import Terminals
 from cctm.protocol.control.replies import Notice
 from cctm.protocol.control.values import Severity
+from cctm.protocol.keys import ChannelId
+
+LOG = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 1.0
 PATIENCE_S: Final = 5.0
@@ -35,6 +39,7 @@ class RoomWatch:
         self._limits = limits
         self._failure = ""
         self._told = ""
+        self._parked: set[ChannelId] = set()
 
     def stalled(self, error: OSError) -> None:
         """Storage cannot write. Called on the storage thread."""
@@ -43,6 +48,15 @@ class RoomWatch:
     def resumed(self) -> None:
         """Storage writes again. Called on the storage thread."""
         self._failure = ""
+
+    def parked(self, channel: ChannelId, error: OSError) -> None:
+        """The files of one channel cannot be written. Called on the storage thread."""
+        LOG.error("terminal %s cannot be written: %s", channel.hex()[:8], error)
+        self._parked.add(channel)
+
+    def unparked(self, channel: ChannelId) -> None:
+        """They can be again. Called on the storage thread."""
+        self._parked.discard(channel)
 
     async def watch(self, terminals: Terminals) -> None:
         """Hold and release, for ever."""
@@ -72,6 +86,10 @@ class RoomWatch:
             terminal.hold(Held.ROOM)
         else:
             terminal.release(Held.ROOM)
+        if terminal.channel in self._parked:
+            terminal.hold(Held.FILES)
+        else:
+            terminal.release(Held.FILES)
         # What is left of a terminal that has ended is little, and must get its end.
         if terminal.ending is not None or not self._limits.is_over_quota(terminal.stored_bytes):
             terminal.release(Held.QUOTA)

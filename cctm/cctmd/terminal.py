@@ -42,6 +42,7 @@ class Held(Enum):
 
     ROOM = "disk full"
     QUOTA = "quota reached"
+    FILES = "its files cannot be written, see daemon.log"
     FAILED = "recording failed, see daemon.log"
 
 

@@ -32,6 +32,7 @@ from cctm.cctmd.services import RefusedError, Services, wait_for
 from cctm.cctmd.terminal import Ending, Held, Terminal, session_leader
 from cctm.keeper import wire
 from cctm.protocol.control.values import Reason
+from cctm.protocol.errors import CctmError
 from cctm.protocol.events import How, LogHead
 from cctm.protocol.keys import ChannelId, StreamId
 
@@ -344,13 +345,27 @@ class Terminals:
         about = self.abouts[channel] = change(self.abouts[channel])
         self.services.storage.run_aside(lambda: self.services.catalogue.put_about(channel, about))
 
-    def forget(self, channel: ChannelId) -> "Future[None]":
-        """Delete the record of a terminal that is not running."""
+    async def forget(self, channel: ChannelId) -> None:
+        """Delete the record of a terminal that is not running.
+
+        Raises:
+            RefusedError: it could not be deleted; then all of it is as it was.
+        """
+        try:
+            await wait_for(self.drop(channel))
+        except (OSError, CctmError) as error:
+            raise RefusedError(
+                Reason.FAILED,
+                f"The record of {self.abouts[channel].name!r} could not be deleted: {error}.",
+                "See daemon.log, and try again.",
+            ) from error
         self.abouts.pop(channel, None)
         self.file_bytes.pop(channel, None)
-        catalogue, storage = self.services.catalogue, self.services.storage
-        storage.run_aside(lambda: catalogue.forget(channel))
-        return storage.remove(channel)
+
+    def drop(self, channel: ChannelId) -> "Future[None]":
+        """Delete files and row of a channel, in one step."""
+        catalogue = self.services.catalogue
+        return self.services.storage.remove(channel, lambda: catalogue.forget(channel))
 
     def seal_all(self) -> None:
         """Hand everything that was read to storage."""

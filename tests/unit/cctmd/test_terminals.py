@@ -173,7 +173,7 @@ async def test_what_is_forgotten_is_gone_from_disk_and_memory(daemon):
     terminal, _ = await opened(daemon, "work")
     await end(daemon, terminal)
     assert os.listdir(daemon.home.archive) == [terminal.channel.hex()]
-    daemon.terminals.forget(terminal.channel).result(20)
+    await daemon.terminals.forget(terminal.channel)
     assert os.listdir(daemon.home.archive) == []
     assert refusal(daemon.terminals.find, "work") is Reason.NO_SUCH_TERMINAL
     assert list(daemon.services.catalogue.abouts()) == []
