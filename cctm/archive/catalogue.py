@@ -26,6 +26,7 @@ from typing import Any, Final
 from cctm.home import HomeError
 from cctm.protocol.codec import expect_exactly
 from cctm.protocol.errors import CctmError, MalformedError, OpenError
+from cctm.protocol.events import How
 from cctm.protocol.keys import (
     HASH_BYTES,
     SEED_BYTES,
@@ -47,13 +48,16 @@ __all__ = [
     "CatalogueDamagedError",
     "CatalogueMissingError",
     "Checkpoint",
+    "Ended",
     "KeyframePlace",
     "State",
     "decode_about_untrusted",
     "encode_about",
 ]
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+Ended = tuple[How, int]  # as in `Closed`: how, code
+
 _APPLICATION_ID: Final = 0x4343544D  # "CCTM"
 _BUSY_S: Final = 5.0
 
@@ -66,7 +70,7 @@ CREATE TABLE epochs (
 CREATE TABLE logs (
     channel BLOB NOT NULL, log BLOB NOT NULL, generation INTEGER NOT NULL, size INTEGER NOT NULL,
     head BLOB NOT NULL, stream BLOB, stream_offset INTEGER NOT NULL, segment INTEGER NOT NULL,
-    position INTEGER NOT NULL, closed INTEGER NOT NULL, PRIMARY KEY (channel, log)
+    position INTEGER NOT NULL, how INTEGER, code INTEGER, PRIMARY KEY (channel, log)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE keyframes (
     channel BLOB NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, generation INTEGER NOT NULL,
@@ -81,8 +85,8 @@ class Checkpoint:
     """How far a log is known: *size* entries, the newest of which hashes to *head*.
 
     The next record begins at byte *position* of segment number *segment*, or in a later segment.
-    *stream_offset*: where the next output of *stream*, the stream in force, goes on. *closed*: its program
-    has ended.
+    *stream_offset*: where the next output of *stream*, the stream in force, goes on. *ended*: how its program
+    ended, if it has, and the code.
     """
 
     ref: LogRef
@@ -92,7 +96,12 @@ class Checkpoint:
     stream_offset: int
     segment: int
     position: int
-    closed: bool
+    ended: Ended | None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the program of *stream* has ended."""
+        return self.ended is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +137,7 @@ class Catalogue:
         """Open the catalogue at *path* for writing; made if there is none.
 
         Raises:
-            CatalogueDamagedError: what is there is none.
+            CatalogueDamagedError: what is there is none, or of an older version: it can be rebuilt.
             HomeError: it was written by a newer version.
             OSError: it cannot be made or written.
         """
@@ -323,17 +332,19 @@ class Catalogue:
 
     def put_checkpoint(self, known: Checkpoint) -> None:
         self._write(
-            "INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(known.ref.channel, known.ref.log, known.ref.generation, known.size, known.head),
-                *(known.stream, known.stream_offset, known.segment, known.position, int(known.closed)),
+                *(known.stream, known.stream_offset, known.segment, known.position),
+                *((None, None) if known.ended is None else (int(known.ended[0]), known.ended[1])),
             ),
         )
 
     def checkpoints(self, channel: ChannelId) -> list[Checkpoint]:
         """Of all logs of *channel*, in the order of (generation, log)."""
         rows = self._rows(
-            "SELECT log, generation, size, head, stream, stream_offset, segment, position, closed FROM logs"
+            "SELECT log, generation, size, head, stream, stream_offset, segment, position, how, code"
+            " FROM logs"
             " WHERE channel = ? ORDER BY generation, log",
             (channel,),
         )
@@ -346,9 +357,9 @@ class Catalogue:
                 offset,
                 segment,
                 position,
-                bool(closed),
+                _ended(how, code),
             )
-            for log, generation, size, head, stream, offset, segment, position, closed in rows
+            for log, generation, size, head, stream, offset, segment, position, how, code in rows
         ]
 
     def put_keyframe(self, place: KeyframePlace) -> None:
@@ -413,6 +424,15 @@ def _exactly(value: object, size: int) -> bytes:
 
 def _stream(value: object) -> StreamId | None:
     return None if value is None else StreamId(_exactly(value, STREAM_BYTES))
+
+
+def _ended(how: int | None, code: int | None) -> Ended | None:
+    if how is None or code is None:
+        return None
+    try:
+        return How(how), code
+    except ValueError as error:
+        raise CatalogueDamagedError from error
 
 
 def _quoted(path: str) -> str:

@@ -8,19 +8,21 @@
 
 - Only an incomplete record at the very end is cut. Damage stays, for `verify` to name.
 - The stream goes on at the first byte that is not there: what lies beyond a hole is asked for again.
-- What is reported was synchronised: the keeper may forget it.
+- What is reported was synchronised: the keeper may forget it. That concerns every segment behind the checkpoint.
+- The newest log says what the next one continues. If it does not say which stream is in force (it was torn before its
+  keyframe), the log before it does.
 - From a checkpoint on, only what was appended since is read.
 """
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cctm.protocol.events import Closed, Event, Gap, Keyframe, LogHead, Output
 from cctm.protocol.events import Opened as OpenedEvent
 from cctm.protocol.keys import ZERO, ChannelId, StreamId, WriterId, channel_id
 
-from .catalogue import Checkpoint, KeyframePlace
+from .catalogue import Checkpoint, Ended, KeyframePlace
 from .disk import Disk
 from .files import LogFiles, channel_directory, list_files, segment_path
 from .finding import Fault, Finding, Spot
@@ -45,30 +47,35 @@ class Recovered:
     def predecessor(self) -> LogHead:
         return LogHead(self.checkpoint.ref.log, self.checkpoint.size, self.checkpoint.head)
 
+    @property
+    def ended(self) -> Ended | None:
+        """How the program of the stream in force ended, and its code; None: no record says that it has."""
+        return self.checkpoint.ended
+
 
 class StreamPosition:
     """Which stream is in force, and up to where it is there without a hole."""
 
-    def __init__(self, stream: StreamId | None = None, offset: int = 0, *, closed: bool = False) -> None:
+    def __init__(self, stream: StreamId | None = None, offset: int = 0, ended: Ended | None = None) -> None:
         self.stream = stream
         self.offset = offset
-        self.closed = closed
+        self.ended = ended
         self._anywhere = False  # a gap of unknown length: the next output says where it ends
 
     def follow(self, event: Event) -> None:
         match event:
             case OpenedEvent(stream=stream):
-                self.stream, self.offset, self.closed, self._anywhere = stream, 0, False, False
+                self.stream, self.offset, self.ended, self._anywhere = stream, 0, None, False
             case Keyframe(stream=stream, offset=offset) if stream is not None and stream != self.stream:
-                self.stream, self.offset = stream, offset
+                self.stream, self.offset, self.ended, self._anywhere = stream, offset, None, False
             case Output(offset=offset, data=data) if offset <= self.offset or self._anywhere:
                 self.offset = max(self.offset, offset + len(data))
                 self._anywhere = False
             case Gap(offset=offset, length=length) if offset <= self.offset:
                 self._anywhere = length is None
                 self.offset = max(self.offset, offset + (length or 0))
-            case Closed():
-                self.closed = True
+            case Closed(how=how, code=code):
+                self.ended = how, code
             case _:
                 return
 
@@ -91,7 +98,8 @@ def recover_channel(
         OSError: the files cannot be read, cut or synchronised.
     """
     logs = list_files(archive, channel).logs
-    findings: tuple[Finding, ...] = ()
+    newest: _Stock | None = None
+    stocks: list[_Stock] = []
     for log in reversed(logs):
         opening = read_opening(archive, log)
         if opening is not None and channel_id(opening.writer) != channel:
@@ -101,10 +109,22 @@ def recover_channel(
         stock = _Stock(archive, log, writer, opener)
         stock.take(known)
         stock.make_sure(disk or Disk())
-        findings += tuple(stock.findings)
-        if stock.checkpoint.size:
-            return Recovered(stock.checkpoint, logs[-1].ref.generation + 1, tuple(stock.keyframes), findings)
-    return None
+        stocks.append(stock)
+        if stock.checkpoint.size and newest is None:
+            newest = stock
+        if stock.checkpoint.stream is not None:
+            if newest is not stock:
+                assert newest is not None  # whatever names a stream has an entry
+                newest.go_on_from(stock.checkpoint)
+            break
+    if newest is None:
+        return None
+    return Recovered(
+        newest.checkpoint,
+        logs[-1].ref.generation + 1,
+        tuple(keyframe for stock in reversed(stocks) for keyframe in stock.keyframes),
+        tuple(finding for stock in stocks for finding in stock.findings),
+    )
 
 
 class _Stock:
@@ -117,8 +137,9 @@ class _Stock:
         self._opener = opener
         self.findings: list[Finding] = []
         self.keyframes: list[KeyframePlace] = []
-        self.checkpoint = Checkpoint(log.ref, 0, ZERO, None, 0, log.segments[0], 0, closed=False)
+        self.checkpoint = Checkpoint(log.ref, 0, ZERO, None, 0, log.segments[0], 0, None)
         self._torn: Spot | None = None
+        self._since = 0  # the first segment that was looked into
         self._new = False  # something follows the checkpoint
 
     def take(self, known: Checkpoint | None) -> None:
@@ -147,7 +168,8 @@ class _Stock:
         start, stream = None, StreamPosition()
         if known is not None:
             start = Start(known.segment, known.position, known.size, known.head)
-            stream = StreamPosition(known.stream, known.stream_offset, closed=known.closed)
+            stream = StreamPosition(known.stream, known.stream_offset, known.ended)
+        self._since = 0 if known is None else known.segment
         walk = Walk(self._archive, self._log, writer=self._writer, start=start)
         for step in walk.steps():
             self._new = True
@@ -166,17 +188,35 @@ class _Stock:
         self._torn = walk.torn
         self.checkpoint = checkpoint_of(walk, stream)
 
+    def go_on_from(self, before: Checkpoint) -> None:
+        """The stream in force is the one of *before*, an older log: no entry of this one names any."""
+        stream = StreamPosition(before.stream, before.stream_offset, before.ended)
+        walk = Walk(self._archive, self._log, writer=self._writer)
+        for step in walk.steps():
+            if isinstance(step, Finding):
+                continue
+            assert walk.writer is not None
+            opened = self._opener.open(step, walk.writer)
+            for event in () if isinstance(opened, Finding) else opened.events:
+                stream.follow(event)
+        self.checkpoint = replace(
+            self.checkpoint, stream=stream.stream, stream_offset=stream.offset, ended=stream.ended
+        )
+
     def make_sure(self, disk: Disk) -> None:
         """Cut the torn tail, and have what was found survive a power failure."""
         if not self._new:
             return
-        fd = disk.open(segment_path(self._archive, self._log.ref, self._log.segments[-1]))
-        try:
-            if self._torn is not None:
-                disk.cut(fd, self._torn.start)
-            disk.sync(fd)
-        finally:
-            disk.close(fd)
+        for number in self._log.segments:
+            if number < self._since:
+                continue
+            fd = disk.open(segment_path(self._archive, self._log.ref, number))
+            try:
+                if self._torn is not None and self._torn.segment == number:
+                    disk.cut(fd, self._torn.start)
+                disk.sync(fd)
+            finally:
+                disk.close(fd)
         disk.sync_directory(channel_directory(self._archive, self._log.ref.channel))
         disk.sync_directory(self._archive)
 
@@ -191,7 +231,7 @@ def checkpoint_of(walk: Walk, stream: StreamPosition) -> Checkpoint:
         stream.offset,
         walk.segment,
         walk.position,
-        closed=stream.closed,
+        stream.ended,
     )
 
 

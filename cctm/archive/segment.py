@@ -9,8 +9,11 @@
 The CRC finds what a disk did; what a person did is for the chain and its signatures to find.
 
 Invariants: scanning accounts for every byte: the items follow each other without a hole. Whatever the bytes
-are, it ends, raises nothing but OSError, and holds one record in memory. Files are read, not mapped: a
-mapped file that shrinks or sits on a bad disk kills the process instead of raising an error.
+are, it ends, raises nothing but OSError, and holds one record in memory. What only claims to be a record costs
+its length, as it takes the checksum to know; all such claims together are granted four times the bytes looked
+at, and one that would cost more than is left is not believed unless it is small. Honest files, damaged ones
+too, stay far below. Files are read, not mapped: a mapped file that shrinks or sits on a bad disk kills the
+process instead of raising an error.
 """
 
 import os
@@ -32,6 +35,9 @@ FRAME: Final = struct.Struct(">II")
 PAYLOAD_LIMIT_BYTES: Final = MAX_WIRE_BYTES
 _CHUNK_BYTES: Final = 1 << 20
 _FIRST_CHUNK_BYTES: Final = 16 << 10  # who wants the first record only reads no megabyte
+_FIRST_SEARCH_BYTES: Final = 1 << 10  # what follows damage is mostly near
+_CLAIMS_PER_BYTE: Final = 4
+_SMALL_BYTES: Final = 512  # at most six times what is looked at, as claims lie at least 84 bytes apart
 
 # Where a payload may begin, so that the next record is found without a checksum at every byte.
 _HEAD: Final = re.compile(
@@ -108,6 +114,23 @@ def frame(payload: bytes) -> bytes:
     return FRAME.pack(len(payload), zlib.crc32(payload))
 
 
+@dataclass(slots=True)
+class _Budget:
+    """How many bytes may still be looked at in vain."""
+
+    left_bytes: int
+
+    def affords(self, payload_bytes: int) -> bool:
+        return payload_bytes <= max(self.left_bytes, _SMALL_BYTES)
+
+    def is_true(self, payload: bytes, crc: int) -> bool:
+        """Whether *payload* has the checksum; paid for if it has not."""
+        if zlib.crc32(payload) == crc:
+            return True
+        self.left_bytes -= len(payload)
+        return False
+
+
 def scan(fd: int, start: int = 0) -> Iterator[Item]:
     """What lies in the segment *fd*, from byte *start* on, which is 0 or the start or end of a record.
 
@@ -128,6 +151,7 @@ def scan(fd: int, start: int = 0) -> Iterator[Item]:
         position = min(len(MAGIC), len(magic))
         if magic != MAGIC:
             yield Damage(0, position)
+    budget = _Budget(_CLAIMS_PER_BYTE * (size - position))
     window, base, chunk = b"", position, _FIRST_CHUNK_BYTES
     while True:
         at = position - base
@@ -139,16 +163,17 @@ def scan(fd: int, start: int = 0) -> Iterator[Item]:
         if at + FRAME.size <= len(window):
             length, crc = FRAME.unpack_from(window, at)
             end = at + FRAME.size + length
-            if end > len(window) and 0 < length <= PAYLOAD_LIMIT_BYTES:
+            is_affordable = length > 0 and budget.affords(length)
+            if end > len(window) and is_affordable and length <= PAYLOAD_LIMIT_BYTES:
                 wanted = min(max(chunk, FRAME.size + length), size - position)
                 window, base, at, end = _pread(fd, wanted, position), position, 0, FRAME.size + length
-            if length > 0 and end <= len(window):
+            if is_affordable and end <= len(window):
                 payload = window[at + FRAME.size : end]
-                if zlib.crc32(payload) == crc:
+                if budget.is_true(payload, crc):
                     yield Record(position, base + end, payload)
                     position = base + end
                     continue
-        found = find_record(fd, position + 1, size)
+        found = _find(fd, position + 1, size, budget)
         if found is None:
             yield TornTail(position, size) if _is_torn(fd, position, size) else Damage(position, size)
             return
@@ -164,23 +189,29 @@ def find_record(fd: int, start: int, size: int | None = None) -> int | None:
     """
     if size is None:
         size = os.fstat(fd).st_size
+    return _find(fd, start, size, _Budget(_CLAIMS_PER_BYTE * max(0, size - start)))
+
+
+def _find(fd: int, start: int, size: int, budget: _Budget) -> int | None:
     overlap = FRAME.size + _HEAD_LIMIT_BYTES
     base = start
+    chunk = min(_FIRST_SEARCH_BYTES, _CHUNK_BYTES)
     while True:
-        window = _pread(fd, min(_CHUNK_BYTES + overlap, size - base), base)
+        window = _pread(fd, min(chunk + overlap, size - base), base)
         match = _HEAD.search(window, FRAME.size)
         while match is not None:
             position = base + match.start() - FRAME.size
             length, crc = FRAME.unpack_from(window, match.start() - FRAME.size)
             fits = position + FRAME.size + length <= size
-            if fits and length == _payload_bytes(match) <= PAYLOAD_LIMIT_BYTES:
+            if fits and budget.affords(length) and length == _payload_bytes(match) <= PAYLOAD_LIMIT_BYTES:
                 payload = _pread(fd, length, position + FRAME.size)
-                if zlib.crc32(payload) == crc:
+                if budget.is_true(payload, crc):
                     return position
             match = _HEAD.search(window, match.start() + 1)
-        if len(window) < _CHUNK_BYTES + overlap:
+        if len(window) < chunk + overlap:
             return None
-        base += _CHUNK_BYTES
+        base += chunk
+        chunk = min(4 * chunk, _CHUNK_BYTES)
 
 
 def _payload_bytes(head: re.Match[bytes]) -> int:

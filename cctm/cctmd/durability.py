@@ -99,5 +99,7 @@ def checkpoint(terminal: Terminal, durable: Durable) -> Checkpoint:
         durable.offset,
         durable.place.segment,
         durable.place.end,
-        closed=terminal.ending is not None and durable.head.size == terminal.recorder.sealed_size,
+        ended=(terminal.ending.how, terminal.ending.code)
+        if terminal.ending is not None and durable.head.size == terminal.recorder.sealed_size
+        else None,
     )

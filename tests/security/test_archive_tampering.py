@@ -19,6 +19,7 @@ from cctm.archive.finding import Fault
 from cctm.archive.reader import Archive
 from cctm.archive.segment import FRAME, MAGIC
 from cctm.archive.verify import verify_channel
+from cctm.protocol.events import How
 
 
 @pytest.fixture
@@ -38,7 +39,9 @@ def recording(home):
     log = recording.logs[0]
     catalogue = Catalogue.open(home.catalogue, DEVICE.wrap_key)
     catalogue.put_checkpoint(
-        Checkpoint(log.ref, len(log.sealed), recording.writer.head, recording.stream, 3, 1, 0, closed=True)
+        Checkpoint(
+            log.ref, len(log.sealed), recording.writer.head, recording.stream, 3, 1, 0, ended=(How.EXITED, 0)
+        )
     )
     catalogue.close()
     return recording

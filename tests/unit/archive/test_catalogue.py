@@ -3,11 +3,13 @@
 import os
 import sqlite3
 import stat
+from dataclasses import replace
 
 import pytest
 
 from archive_fixtures import DEVICE, drawn, read_file, write_file
 from cctm.archive.catalogue import (
+    SCHEMA,
     About,
     Catalogue,
     CatalogueDamagedError,
@@ -25,7 +27,9 @@ ONE, TWO = drawn("one"), drawn("two")
 ABOUT = About("name", (b"vim", b"\xff"), b"/tmp", 5)
 ENDED = About("name", (b"vim",), b"/", 5, State.ENDED, 9, How.SIGNALLED, 15, 1_000)
 REF = LogRef(ONE, drawn("log"), 3)
-CHECKPOINT = Checkpoint(REF, 7, drawn("head"), drawn("stream", size=16), 99, 2, 1_234, closed=True)
+CHECKPOINT = Checkpoint(
+    REF, 7, drawn("head"), drawn("stream", size=16), 99, 2, 1_234, ended=(How.SIGNALLED, 15)
+)
 
 
 @pytest.fixture
@@ -62,7 +66,7 @@ def test_what_is_put_is_had_by_a_reader_at_once(catalogue, path):
 
 
 def test_a_checkpoint_replaces_the_last_one_of_its_log(catalogue):
-    older = Checkpoint(REF, 6, drawn("older"), None, 0, 1, 8, closed=False)
+    older = Checkpoint(REF, 6, drawn("older"), None, 0, 1, 8, ended=None)
     catalogue.put_checkpoint(older)
     catalogue.put_checkpoint(CHECKPOINT)
     assert catalogue.checkpoints(ONE) == [CHECKPOINT]
@@ -87,7 +91,7 @@ def test_what_is_forgotten_is_gone_with_its_secrets(catalogue):
         catalogue.put_writer(channel, drawn("seed"))
         catalogue.put_epoch(channel, EpochSecret(1, drawn("e")))
         catalogue.put_checkpoint(
-            Checkpoint(LogRef(channel, drawn("l"), 1), 0, ONE, None, 0, 1, 0, closed=False)
+            Checkpoint(LogRef(channel, drawn("l"), 1), 0, ONE, None, 0, 1, 0, ended=None)
         )
         catalogue.put_keyframe(KeyframePlace(LogRef(channel, drawn("l"), 1), 2, 1, 8, None, 0))
     catalogue.forget(ONE)
@@ -199,13 +203,35 @@ def test_values_of_a_wrong_size_are_damage(catalogue):
 
 
 def test_a_newer_one_is_refused_in_words_and_left_alone(catalogue, path):
-    catalogue._connection.execute("PRAGMA user_version = 2")
+    catalogue._connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
     catalogue.close()
     before = read_file(path)
     for opening in (Catalogue.open, Catalogue.open_read_only):
         with pytest.raises(HomeError, match="newer version"):
             opening(path, DEVICE.wrap_key)
     assert read_file(path) == before
+
+
+def test_an_older_one_is_damage_so_that_it_is_rebuilt(catalogue, path):
+    catalogue._connection.execute(f"PRAGMA user_version = {SCHEMA - 1}")
+    for opening in (Catalogue.open, Catalogue.open_read_only):
+        with pytest.raises(CatalogueDamagedError):
+            opening(path, DEVICE.wrap_key)
+
+
+@pytest.mark.parametrize("ended", [None, *((how, 255) for how in How)])
+def test_a_checkpoint_says_how_the_program_ended(catalogue, ended):
+    known = replace(CHECKPOINT, ended=ended)
+    catalogue.put_checkpoint(known)
+    assert catalogue.checkpoints(ONE) == [known]
+    assert known.closed == (ended is not None)
+
+
+def test_an_end_that_nobody_knows_is_damage(catalogue):
+    catalogue.put_checkpoint(CHECKPOINT)
+    catalogue._connection.execute("UPDATE logs SET how = 99")
+    with pytest.raises(CatalogueDamagedError):
+        catalogue.checkpoints(ONE)
 
 
 def test_another_programs_database_is_damage(path):

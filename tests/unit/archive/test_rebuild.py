@@ -15,7 +15,7 @@ from archive_fixtures import (
     small_recording,
     write_file,
 )
-from cctm.archive.catalogue import About, Catalogue, State
+from cctm.archive.catalogue import SCHEMA, About, Catalogue, State
 from cctm.archive.device import encode_device_file
 from cctm.archive.opening import Opener
 from cctm.archive.reader import Archive
@@ -80,6 +80,20 @@ def test_a_missing_catalogue_is_rebuilt_from_the_segments(home):
     newest = recover_channel(home.archive, recording.channel, [], Opener(recording.channel, DEVICE))
     assert catalogue.checkpoints(recording.channel)[-1] == newest.checkpoint
     assert [place.seq for place in catalogue.keyframes(recording.channel)] == [2, 2]
+    catalogue.close()
+
+
+def test_a_catalogue_of_an_older_version_is_rebuilt_and_keeps_its_seeds(home):
+    recording = small_recording()
+    recording.closed(7)
+    recording.write(home)
+    filled(home, recording)
+    connection = sqlite3.connect(home.catalogue)
+    connection.execute(f"PRAGMA user_version = {SCHEMA - 1}")
+    connection.close()
+    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    assert (rebuilt.channels, rebuilt.lost) == (1, ())
+    assert catalogue.checkpoints(recording.channel)[0].ended == (How.EXITED, 7)
     catalogue.close()
 
 

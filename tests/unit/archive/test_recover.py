@@ -23,7 +23,7 @@ from cctm.archive.recover import StreamPosition, recover_channel
 from cctm.archive.segment import MAGIC
 from cctm.archive.storage import LogRef
 from cctm.protocol.entry import EntryKind, encode_record
-from cctm.protocol.events import Gap, Keyframe, LogHead, Marked, Opened, Output
+from cctm.protocol.events import Gap, How, Keyframe, LogHead, Marked, Opened, Output
 from cctm.protocol.keys import WriterKey
 from cctm.protocol.log import LogWriter
 from memory_disk import MemoryDisk
@@ -87,6 +87,70 @@ def test_an_ended_terminal_is_closed(home):
     assert recovered(home, recording).checkpoint.closed
 
 
+def test_how_the_program_ended_is_recovered_with_and_without_a_checkpoint(home):
+    recording = small_recording()
+    recording.write(home)
+    running = recovered(home, recording)
+    assert running.ended is None
+    recording.closed(7)
+    recording.write(home)
+    assert recovered(home, recording).ended == (How.EXITED, 7)
+    found = from_checkpoint(home, recording, running.checkpoint)
+    assert found.ended == (How.EXITED, 7)
+    assert from_checkpoint(home, recording, found.checkpoint).ended == (How.EXITED, 7)
+
+
+def test_the_end_of_an_earlier_stream_is_not_that_of_the_one_in_force(home):
+    recording = small_recording()
+    recording.closed(7)
+    recording.stream, recording.offset = drawn("again", size=16), 0
+    recording.opened()
+    recording.write(home)
+    assert recovered(home, recording).ended is None
+
+
+def torn_before_its_keyframe(recording):
+    """A generation of which only open and grant are on disk."""
+    log = recording.begin()
+    del log.sealed[2:]
+    return log
+
+
+def test_a_log_without_a_keyframe_leaves_the_stream_to_the_log_before_it(home):
+    recording = small_recording()
+    recording.closed(7)
+    log = torn_before_its_keyframe(recording)
+    recording.write(home)
+    found = recovered(home, recording)
+    assert (found.checkpoint.ref, found.predecessor.size, found.next_generation) == (log.ref, 2, 3)
+    assert (found.checkpoint.stream, found.checkpoint.stream_offset) == (recording.stream, 32)
+    assert found.ended == (How.EXITED, 7)
+    assert [place.ref.generation for place in found.keyframes] == [1]
+    assert found.findings == ()
+    again = recovered(home, recording, [found.checkpoint], recording.secrets, recording.writer_key.public)
+    assert again.checkpoint == found.checkpoint
+
+
+def test_output_behind_a_damaged_keyframe_goes_on_from_the_log_before_it(home):
+    recording = small_recording()
+    recording.begin()
+    recording.output(b"more")
+    _, path = recording.write(home)
+    start, _ = record_spans(read_file(path))[2]
+    change_file(path, lambda data: data.__setitem__(start + 120, data[start + 120] ^ 1))
+    found = recovered(home, recording)
+    assert (found.checkpoint.stream, found.checkpoint.stream_offset) == (recording.stream, 36)
+    assert found.predecessor == head_of(recording)
+
+
+def test_where_no_log_names_a_stream_there_is_none(home):
+    recording = Recording()
+    torn_before_its_keyframe(recording)
+    recording.write(home)
+    found = recovered(home, recording)
+    assert (found.checkpoint.stream, found.checkpoint.stream_offset, found.predecessor.size) == (None, 0, 2)
+
+
 def test_from_a_checkpoint_on_only_what_follows_is_read(home):
     recording = small_recording()
     recording.write(home)
@@ -134,6 +198,22 @@ def test_what_is_reported_was_synchronised_first(home):
     disk = Watched()
     recovered(home, recording, disk=disk)
     assert disk.synced == [path, os.path.dirname(path), home.archive]
+
+
+def test_every_segment_behind_the_checkpoint_is_synchronised(home):
+    recording = small_recording(20)
+    paths = recording.write(home, segment_bytes=900)
+    disk = Watched()
+    found = recovered(home, recording, disk=disk)
+    assert len(paths) > 3
+    assert disk.synced[:-2] == paths
+    recording.output(drawn("x", size=2_000))
+    recording.output(b"y")
+    more = recording.write(home, segment_bytes=900)
+    assert len(more) > len(paths)
+    disk = Watched()
+    from_checkpoint(home, recording, found.checkpoint, disk=disk)
+    assert disk.synced[:-2] == more[len(paths) - 1 :]
 
 
 def test_a_checkpoint_without_the_secrets_or_the_writer_still_recovers(home):
@@ -188,7 +268,7 @@ def test_a_file_shorter_than_its_checkpoint_is_read_from_the_start_and_named(hom
     found = from_checkpoint(home, recording, checkpoint)
     assert found.predecessor.size == checkpoint.size - 1
     assert [finding.fault for finding in found.findings] == [Fault.ROLLED_BACK]
-    later = type(checkpoint)(checkpoint.ref, 99, checkpoint.head, checkpoint.stream, 0, 2, 8, closed=False)
+    later = type(checkpoint)(checkpoint.ref, 99, checkpoint.head, checkpoint.stream, 0, 2, 8, ended=None)
     assert [f.fault for f in from_checkpoint(home, recording, later).findings] == [Fault.ROLLED_BACK]
 
 

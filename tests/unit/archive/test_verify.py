@@ -60,7 +60,7 @@ def remember(home, recording, log=-1, size=None, head=None):
             len(recorded.sealed) if size is None else size,
             writer.head if head is None else head,
             *(recording.stream, 0, 1, 0),
-            closed=False,
+            ended=None,
         )
     )
     catalogue.close()
