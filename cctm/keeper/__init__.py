@@ -15,6 +15,7 @@ that ends, and it replaces its own code in place.
     log.py          what it tells, within bounds
     keeper.py       the loop: what each message, signal and lost connection does
     state.py        what is handed to the next code, and how that is read
+    inquiry.py      whether the next code reads that
     upgrade.py      the execv
     main.py         arguments, lock, socket
 

@@ -19,18 +19,19 @@ import sys
 import time
 from collections import deque
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from cctm.keeper import state, wire
 from cctm.keeper.connection import Connection
 from cctm.keeper.holder import Holder, exit_of
+from cctm.keeper.inquiry import Inquiry, ask, in_words
 from cctm.keeper.listener import Listener
 from cctm.keeper.log import Log
 from cctm.keeper.spawn import Child, Program, outcome, spawn
 from cctm.keeper.state import Setup
 from cctm.keeper.supervision import Supervision
 from cctm.keeper.terminal import OffsetError, State, Terminal
-from cctm.keeper.wire import Exit, How, Message, Refused, StreamId, WireError
+from cctm.keeper.wire import Exit, Message, Refused, StreamId, WireError
 
 _TURNS_AT_ONCE: Final = 4  # sent to a daemon that keeps up, before the other descriptors are looked at
 _REST_S: Final = 0.2
@@ -40,16 +41,6 @@ _SILENT_CONNECTIONS: Final = 64  # that have not said HELLO; above, the oldest i
 _FAREWELL_S: Final = (
     2.0  # how long SIGTERM waits for programs to end and for a connected daemon to store the rest
 )
-
-
-class _Check(NamedTuple):
-    """The new code of an upgrade, which is being asked whether it goes on with our state."""
-
-    pid: int
-    command: tuple[bytes, ...]
-    asked_by: Connection
-    answer: int  # the pipe that it writes to
-    expected: bytes
 
 
 class Keeper:
@@ -64,7 +55,8 @@ class Keeper:
         self._connections: dict[Connection, None] = {}  # the oldest first
         self._daemon: Connection | None = None
         self._waiting: deque[Terminal] = deque()  # those with news, in the order of their turns
-        self._check: _Check | None = None
+        self._check: Inquiry | None = None
+        self._check_for: Connection | None = None
         self._check_until: float | None = None
         self._checked: tuple[bytes, ...] | None = None
         self._farewell_until: float | None = None
@@ -125,7 +117,7 @@ class Keeper:
             self._keep_name(now)
         if self._check is not None and self._check_until is not None and now >= self._check_until:
             self._check_until = None
-            os.kill(self._check.pid, signal.SIGKILL)  # it is ours and not reaped
+            os.kill(self._check.child.pid, signal.SIGKILL)  # it is ours and not reaped
         if self._farewell_until is not None:
             waits_for = [it for it in self.holder if _runs(it) or (self._daemon is not None and it.held)]
             self._is_over = now >= self._farewell_until or not waits_for
@@ -185,10 +177,10 @@ class Keeper:
             if self.holder.reaped(pid, exit_):
                 continue
             if pid == self.supervision.child:
-                self._log.line(f"the daemon {pid} has ended: {_words(exit_)}")
+                self._log.line(f"the daemon {pid} has ended: {in_words(exit_)}")
                 self.supervision.reaped(time.monotonic())
-            elif self._check is not None and pid == self._check.pid:
-                self._upgrade_checked(exit_)
+            elif self._check is not None and pid == self._check.child.pid:
+                self._upgrade_checked(self._check, exit_)
 
     def _spawn_beside(
         self, argv: tuple[bytes, ...], stdin: int | None = None, stdout: int | None = None
@@ -466,51 +458,29 @@ class Keeper:
         if self._check is not None or self._checked is not None:
             self._send(connection, Refused("an upgrade is under way"))
             return
-        command = argv or OWN_COMMAND
         try:
-            child, answer = self._ask(command)
+            self._check = ask(
+                argv or OWN_COMMAND,
+                self.state_header(),
+                len(self.lasting_terminals),
+                os.path.dirname(self.setup.socket_path),
+                self._spawn_beside,
+            )
         except OSError as error:
             self._send(connection, Refused(f"upgrade: {error}"))
             return
-        expected = state.ANSWER % (state.VERSION, len(self.lasting_terminals))
-        self._check = _Check(child.pid, command, connection, answer, expected.encode())
+        self._check_for = connection
         self._check_until = time.monotonic() + _CHECK_S
-        self._watch_exec(child, "the new keeper")
+        self._watch_exec(self._check.child, "the new keeper")
 
-    def _ask(self, command: tuple[bytes, ...]) -> tuple[Child, int]:
-        """Give the new code our state to read; return its process and the pipe with its answer."""
-        header = state.unlinked_file(self.setup.socket_path + ".check")
-        try:
-            os.write(header, self.state_header())
-            os.lseek(header, 0, os.SEEK_SET)
-            reader, writer = os.pipe()
-            try:
-                os.set_blocking(reader, False)
-                argv = (*command, b"--check", str(state.VERSION).encode())
-                return self._spawn_beside(argv, header, writer), reader
-            except OSError:
-                os.close(reader)
-                raise
-            finally:
-                os.close(writer)
-        finally:
-            os.close(header)
-
-    def _upgrade_checked(self, exit_: Exit) -> None:
-        assert self._check is not None
-        check = self._check
-        self._check = self._check_until = None
-        try:
-            answer = os.read(check.answer, 2 * len(check.expected))
-        except BlockingIOError:  # it said nothing, and some child of its own has the pipe yet
-            answer = b""
-        os.close(check.answer)
-        if exit_ != Exit(How.EXITED, 0):
-            self._send(check.asked_by, Refused(f"upgrade: the new keeper says no: {_words(exit_)}"))
-        elif answer != check.expected:
-            self._send(check.asked_by, Refused("upgrade: that is no keeper, or it cannot read our state"))
-        else:
+    def _upgrade_checked(self, check: Inquiry, exit_: Exit) -> None:
+        asked_by = self._check_for
+        self._check = self._check_for = self._check_until = None
+        refusal = check.refusal(exit_)
+        if refusal is None:
             self._checked = check.command
+        elif asked_by is not None:
+            self._send(asked_by, Refused(f"upgrade: {refusal}"))
 
     def upgrade_failed(self, error: Exception) -> None:
         """Go on as before."""
@@ -588,7 +558,3 @@ def _close(descriptor: int | None) -> None:
 
 def _nothing(_number: int, _frame: object) -> None:
     """SIGCHLD needs a handler to reach the wake-up pipe."""
-
-
-def _words(exit_: Exit) -> str:
-    return f"signal {exit_.code}" if exit_.how is How.SIGNALLED else f"exit status {exit_.code}"

@@ -1006,8 +1006,8 @@ def test_an_upgrade_whose_program_goes_in_the_last_moment_leaves_the_old_code_ru
 
 
 def test_one_upgrade_at_a_time(daemon):
-    daemon.send(wire.Upgrade((b"/bin/sleep", b"1")))
-    daemon.send(wire.Upgrade(()))
+    both = (wire.Upgrade((b"/bin/false",)), wire.Upgrade(()))
+    daemon.socket.sendall(b"".join(map(wire.encode, both)))  # read at once, so the first is not over yet
     assert "under way" in daemon.wait(wire.Refused).text
     assert "says no" in daemon.wait(wire.Refused).text
 
