@@ -6,9 +6,10 @@
       device.key                       the device's seed (SPEC.md §2.1)
       catalogue.sqlite                 what can be rebuilt from the archive, but for the writer seeds
       archive/                         the segments (SPEC.md §6)
+      daemon.lock                      one daemon writes all this, whatever its state directory is
     $CCTM_HOME/state/                ~/.local/state/cctm/      state: what a running daemon and keeper need
       control.sock keeper.sock agent   in /tmp/cctm-<uid>/<hash>/ where this path is too long for a socket
-      start.lock daemon.lock keeper.lock daemon.log keeper.log
+      start.lock keeper.lock daemon.log keeper.log
 
 Invariants: every directory is 0700 and the user's own. XDG_RUNTIME_DIR is never used: it vanishes at log-out,
 which terminals outlive, and is unset under cron. `locate` reads nothing but its arguments; `prepare` writes.
@@ -132,8 +133,13 @@ class Home:
         return os.path.join(self.state, "start.lock")
 
     @property
+    def root_lock(self) -> str:
+        """Held by the one daemon that may write beneath `root`, whatever state directory it has."""
+        return os.path.join(self.root, "daemon.lock")
+
+    @property
     def daemon_lock(self) -> str:
-        return os.path.join(self.state, "daemon.lock")
+        return self.root_lock
 
     @property
     def keeper_lock(self) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cctm.home import Home
-from cctm.protocol.events import Keyframe, Output
+from cctm.protocol.events import Event, Keyframe, Output
 from cctm.protocol.events import Opened as OpenedEvent
 from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, StreamId, WriterId, WriterKey, channel_id
 
@@ -32,6 +32,10 @@ from .segment import find_record
 from .walk import Start, Walk, read_opening
 
 _TAIL_BYTES = 256 << 10  # of sealed records, to begin with
+_TAIL_LIMIT_BYTES = 4 << 20
+_TAIL_LIMIT_TIMES = 512  # a key that is echoed is a record of some 350 bytes
+_BEGINNING_BYTES = 16 << 10  # what it costs at least to look at a log
+_FIRST_ENTRIES = 4  # open, grant, keyframe and, in the first log, `opened`
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,48 @@ class Terminal:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The last output of a stream: *data*, which ends at *end*."""
+    """The last output of a stream: *data*, which ends at *end*. Without data, *end* is how far it is known."""
 
     stream: StreamId
     end: int
     data: bytes
+
+
+class _Ending:
+    """The stream in force at the end of what was read of a log, and its last outputs."""
+
+    def __init__(self, stream: StreamId | None = None, end: int = 0) -> None:
+        self.stream = stream
+        self.end = end  # of the output of *stream*, as far as it is known
+        self.is_sure = False  # an event said where the stream is
+        self.outputs: deque[Output] = deque()
+        self.held = 0
+        self.span = 0  # how many bytes of records were looked at
+
+    def follow(self, event: Event, n_bytes: int) -> None:
+        """Take *event* in, and keep no more outputs than *n_bytes* take."""
+        match event:
+            case OpenedEvent(stream=stream):
+                self._change(stream, 0)
+            case Keyframe(stream=stream, offset=offset) if stream is not None:
+                if stream != self.stream:
+                    self._change(stream, offset)
+                self.end = max(self.end, offset)
+                self.is_sure = True
+            case Output() if self.stream is not None:
+                self.outputs.append(event)
+                self.held += len(event.data)
+                self.end = event.offset + len(event.data)
+                self.is_sure = True
+                while len(self.outputs) > 1 and self.held - len(self.outputs[0].data) >= n_bytes:
+                    self.held -= len(self.outputs.popleft().data)
+            case _:
+                return
+
+    def _change(self, stream: StreamId, end: int) -> None:
+        self.stream, self.end, self.is_sure = stream, end, True
+        self.outputs.clear()
+        self.held = 0
 
 
 class NoSuchTerminalError(LookupError):
@@ -129,13 +170,15 @@ class Archive:
         return resolve(text, self.terminals())
 
     def bytes_on_disk(self, channel: ChannelId) -> int:
+        return sum(self._bytes_of(log) for log in list_files(self.directory, channel).logs)
+
+    def _bytes_of(self, log: LogFiles) -> int:
         total = 0
-        for log in list_files(self.directory, channel).logs:
-            for number in log.segments:
-                try:
-                    total += os.stat(segment_path(self.directory, log.ref, number)).st_size
-                except FileNotFoundError:  # removed since it was listed
-                    continue
+        for number in log.segments:
+            try:
+                total += os.stat(segment_path(self.directory, log.ref, number)).st_size
+            except FileNotFoundError:  # removed since it was listed
+                continue
         return total
 
     # -- what is in them
@@ -180,89 +223,94 @@ class Archive:
     def tail(self, channel: ChannelId, n_bytes: int) -> Tail:
         """The last *n_bytes* of the newest stream's output, or all of it; what is before is not read.
 
+        Fewer, where the output is so thin in its logs that it would take reading more than 512 times *n_bytes*.
+
         Raises:
             OSError: of reading.
         """
         remembered = self.remembered(channel)
         opener = Opener(channel, self.device, remembered.secrets)
         stream: StreamId | None = None
-        logs: list[list[Output]] = []  # of the newest first
-        end = 0
+        known_end = 0
+        logs: list[deque[Output]] = []  # of the newest first
+        left = _TAIL_LIMIT_BYTES + _TAIL_LIMIT_TIMES * n_bytes
         for log in reversed(self.logs(channel)):
-            found, outputs = self._tail_of(log, n_bytes, opener, self.writer_of(log, remembered))
-            if stream is not None and found != stream:
+            ending = self._ending_of(log, n_bytes, left, opener, remembered)
+            left -= ending.span
+            if ending.stream is not None and stream not in {None, ending.stream}:
                 break
-            if found is None or not outputs:
-                continue
-            stream = found
-            logs.append(outputs)
-            end = max(end, outputs[-1].offset + len(outputs[-1].data))
-            if end - outputs[0].offset >= n_bytes:
+            if ending.stream is not None:
+                known_end = ending.end if stream is None else known_end
+                stream = ending.stream
+            if ending.stream is not None and ending.outputs:
+                logs.append(ending.outputs)
+            if stream is not None and (n_bytes == 0 or _bytes_in(logs) >= n_bytes):
                 break
-        if stream is None:
+            if left <= 0:
+                break
+        if stream is None or (not logs and n_bytes and not known_end):
             return Tail(NO_STREAM, 0, b"")
+        if not logs or not n_bytes:
+            return Tail(stream, known_end, b"")
         data = b"".join(_fold(output for outputs in reversed(logs) for output in outputs))
-        return Tail(stream, end, data[-n_bytes:] if n_bytes else b"")
+        end = max(outputs[-1].offset + len(outputs[-1].data) for outputs in logs)
+        return Tail(stream, end, data[-n_bytes:])
 
-    def _tail_of(
-        self, log: LogFiles, n_bytes: int, opener: Opener, writer: WriterId | None
-    ) -> tuple[StreamId | None, list[Output]]:
-        """The last stream in *log*, and its outputs that hold its last *n_bytes* there."""
+    def _ending_of(
+        self, log: LogFiles, n_bytes: int, limit: int, opener: Opener, remembered: Remembered
+    ) -> _Ending:
+        """The last stream in *log* and its last outputs, from at most about *limit* bytes of records."""
+        writer = self.writer_of(log, remembered)
+        beginning = self._beginning_of(log, opener, writer)
+        known = next((known for known in remembered.checkpoints if known.ref == log.ref), None)
+        if known is not None and known.stream is not None:
+            beginning = _Ending(known.stream, known.stream_offset)
+        log_bytes = self._bytes_of(log)
         span = _TAIL_BYTES
-        if not opener.secrets:
-            self._learn_first_grant(log, opener, writer)
         while True:
-            # If the epoch changed since that grant, going back sooner or later meets the one that says so.
-            start = self._before_end(log, span)
-            stream, outputs = self._outputs_from(log, start, n_bytes, opener, writer)
-            if start is None or (
-                stream is not None and sum(len(output.data) for output in outputs) >= n_bytes
-            ):
-                return stream, list(outputs)
+            # Should the epoch have changed since the first grant, going back may meet the one that says so.
+            start, is_all = self._before_end(log, span)
+            if start is not None or is_all:
+                ending = _Ending() if is_all else _Ending(beginning.stream, beginning.end)
+                for entry in self.log_entries(Walk(self.directory, log, writer=writer, start=start), opener):
+                    for event in () if isinstance(entry, Finding) else entry.events:
+                        ending.follow(event, n_bytes)
+                ending.span = min(span, log_bytes) + _BEGINNING_BYTES
+                is_enough = ending.stream is not None and ending.held >= n_bytes and ending.is_sure
+                if is_all or is_enough or span >= limit:
+                    return ending
+            elif span >= limit:
+                beginning.span = span + _BEGINNING_BYTES
+                return beginning
             span *= 4
 
-    def _before_end(self, log: LogFiles, span: int) -> Start | None:
-        """A record about *span* bytes before the end of *log*; None: its beginning."""
+    def _before_end(self, log: LogFiles, span: int) -> tuple[Start | None, bool]:
+        """The first record of the last *span* bytes of *log*, if there is one; and whether *log* is no longer."""
         for number in reversed(log.segments):
             fd = os.open(segment_path(self.directory, log.ref, number), os.O_RDONLY | os.O_CLOEXEC)
             try:
                 size = os.fstat(fd).st_size
                 if span < size:
                     found = find_record(fd, size - span)
-                    return None if found is None else Start(number, found, 0, None)
+                    if found is not None:
+                        return Start(number, found, 0, None), False
+                    # What is torn or damaged there may be followed by a segment of which all is in the span.
+                    later = [other for other in log.segments if other > number]
+                    return (Start(later[0], 0, 0, None) if later else None), False
                 span -= size
             finally:
                 os.close(fd)
-        return None
+        return None, True
 
-    def _outputs_from(
-        self, log: LogFiles, start: Start | None, n_bytes: int, opener: Opener, writer: WriterId | None
-    ) -> tuple[StreamId | None, deque[Output]]:
-        """The stream in force at the end of *log*, and its last outputs."""
-        stream: StreamId | None = None
-        outputs: deque[Output] = deque()
-        held = 0
-        for entry in self.log_entries(Walk(self.directory, log, writer=writer, start=start), opener):
+    def _beginning_of(self, log: LogFiles, opener: Opener, writer: WriterId | None) -> _Ending:
+        """The stream that *log* begins with; *opener* learns what its first grant gives."""
+        beginning = _Ending()
+        walk = Walk(self.directory, log, writer=writer, batch_entries=_FIRST_ENTRIES)
+        for entry in islice(self.log_entries(walk, opener), _FIRST_ENTRIES):
             for event in () if isinstance(entry, Finding) else entry.events:
-                match event:
-                    case OpenedEvent(stream=named) | Keyframe(stream=named) if named not in {None, stream}:
-                        stream, held = named, 0
-                        outputs.clear()
-                    case Output() if stream is not None:
-                        outputs.append(event)
-                        held += len(event.data)
-                        while held - len(outputs[0].data) >= n_bytes > 0:
-                            held -= len(outputs.popleft().data)
-                    case _:
-                        continue
-        return stream, outputs
-
-    def _learn_first_grant(self, log: LogFiles, opener: Opener, writer: WriterId | None) -> None:
-        """Have *opener* know what *log*'s second entry gives: it restates all that there was."""
-        walk = Walk(self.directory, log, writer=writer, batch_entries=2)
-        for entry in islice(self.log_entries(walk, opener), 2):
-            if isinstance(entry, Finding):
-                return
+                if isinstance(event, OpenedEvent | Keyframe):
+                    beginning.follow(event, 0)
+        return beginning
 
     # -- what helps
 
@@ -314,6 +362,10 @@ def _fold(outputs: Iterable[Output]) -> Iterator[bytes]:
     for output in outputs:
         yield from (piece for piece in folder.fold(output) if isinstance(piece, bytes))
     yield from (piece for piece in folder.finish() if isinstance(piece, bytes))
+
+
+def _bytes_in(logs: Iterable[Iterable[Output]]) -> int:
+    return sum(len(output.data) for outputs in logs for output in outputs)
 
 
 def _known(writer: WriterId | None) -> WriterId:

@@ -66,7 +66,8 @@ def test_without_a_home_of_its_own_everything_lies_in_the_xdg_directories(tmp_pa
         machine.env |= {"HOME": str(tmp_path), "XDG_DATA_HOME": "", "XDG_STATE_HOME": ""}
         machine.run("new", "-d", "-n", "work", "--", "cat")
         assert (tmp_path / ".local/share/cctm/device.key").exists()
-        assert (tmp_path / ".local/state/cctm/daemon.lock").exists()
+        assert (tmp_path / ".local/share/cctm/daemon.lock").exists()
+        assert (tmp_path / ".local/state/cctm/keeper.lock").exists()
 
 
 def test_a_stray_module_in_the_users_directory_is_not_imported(machine: Machine) -> None:

@@ -32,6 +32,16 @@ def test_xdg_variables_are_followed():
     assert (home.archive, home.control_socket) == ("/data/cctm/archive", "/st/cctm/control.sock")
 
 
+def test_daemons_with_different_state_directories_share_the_lock_of_their_archive():
+    one, two = (
+        Home.locate({"HOME": "/home/u", "XDG_DATA_HOME": "/data", "XDG_STATE_HOME": state}, "linux")
+        for state in ("/one", "/two")
+    )
+    assert one.state != two.state
+    assert one.root_lock == two.root_lock == one.daemon_lock == "/data/cctm/daemon.lock"
+    assert os.path.dirname(one.root_lock) == os.path.dirname(one.archive)
+
+
 def test_without_xdg_variables_or_with_relative_ones_the_defaults_hold():
     for more in ({}, {"XDG_DATA_HOME": "data", "XDG_STATE_HOME": "state"}):
         home = Home.locate({"HOME": "/home/u", **more}, "linux")

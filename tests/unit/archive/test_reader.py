@@ -21,10 +21,12 @@ from cctm.archive.device import encode_device_file
 from cctm.archive.files import list_channels, list_files
 from cctm.archive.finding import Fault, Finding
 from cctm.archive.fold import NO_STREAM, Hole
+from cctm.archive.opening import Opener
 from cctm.archive.reader import AmbiguousTerminalError, Archive, NoSuchTerminalError, Terminal, resolve
+from cctm.archive.recover import recover_channel
 from cctm.home import HomeError
 from cctm.protocol.entry import EntryKind
-from cctm.protocol.events import Opened
+from cctm.protocol.events import Input, Opened
 from cctm.protocol.keys import ChannelId
 
 
@@ -279,6 +281,89 @@ def test_the_tail_reads_the_end_and_not_the_history(archive, home, monkeypatch):
     monkeypatch.setattr(os, "pread", counting)
     assert archive.tail(recording.channel, 7).data == b"the end"
     assert sum(read) < archive.bytes_on_disk(recording.channel) / 2
+
+
+class Counting:
+    """What is read from segments."""
+
+    def __init__(self, monkeypatch):
+        self.total = 0
+        self._pread = os.pread
+        monkeypatch.setattr(os, "pread", self._counting)
+
+    def _counting(self, fd, size, position):
+        data = self._pread(fd, size, position)
+        self.total += len(data)
+        return data
+
+    def during(self, act):
+        self.total = 0
+        return act(), self.total
+
+
+def large(outputs=1_500):
+    recording = small_recording(0)
+    for index in range(outputs):
+        recording.output(drawn("history", index, size=8_000))
+    return recording
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("segment_bytes", [64 << 20, 700_000])
+def test_what_the_tail_reads_depends_on_what_is_asked_for_and_not_on_the_log(
+    archive, home, monkeypatch, segment_bytes, is_known
+):
+    recording = large()
+    recording.write(home, segment_bytes)
+    if is_known:
+        remember(home, recording)
+    counting = Counting(monkeypatch)
+    for size, most in ((0, 700_000), (1, 700_000), (8_000, 700_000), (500_000, 3_500_000)):
+        tail, read = counting.during(lambda size=size: archive.tail(recording.channel, size))
+        assert (tail.stream, tail.end, len(tail.data)) == (recording.stream, recording.offset, size)
+        assert read < most
+    whole = b"".join(drawn("history", index, size=8_000) for index in range(1_400, 1_500))
+    assert archive.tail(recording.channel, 500_000).data == whole[-500_000:]
+
+
+def remember(home, recording):
+    """A checkpoint of an early moment, as a daemon that was killed leaves it."""
+    opener = Opener(recording.channel, DEVICE)
+    known = recover_channel(home.archive, recording.channel, [], opener).checkpoint
+    catalogue = Catalogue.open(home.catalogue, DEVICE.wrap_key)
+    catalogue.put_checkpoint(known)
+    catalogue.put_epoch(recording.channel, recording.epoch)
+    catalogue.close()
+
+
+def test_thin_output_is_not_looked_for_through_all_that_was_recorded(archive, home, monkeypatch):
+    monkeypatch.setattr(reader, "_TAIL_LIMIT_BYTES", 300_000)
+    recording = small_recording(3)
+    for index in range(800):
+        recording.add(EntryKind.DATA, Input(0, recording.writer_key.public, 8_000, drawn(index, size=8_000)))
+    recording.write(home)
+    size = archive.bytes_on_disk(recording.channel)
+    counting = Counting(monkeypatch)
+    for wanted in (0, 10):
+        tail, read = counting.during(lambda wanted=wanted: archive.tail(recording.channel, wanted))
+        assert (tail.stream, tail.data) == (recording.stream, b"")
+        assert read < size / 2
+
+
+def test_a_keyframe_says_where_a_stream_is_that_has_no_output_here(archive, home):
+    recording = two_generations()
+    recording.begin()
+    recording.write(home)
+    assert archive.tail(recording.channel, 0) == reader.Tail(recording.stream, recording.offset, b"")
+
+
+def test_a_torn_end_larger_than_the_first_step_does_not_hide_the_output(archive, home, small_steps):
+    recording = small_recording(20)
+    (path,) = recording.write(home)
+    whole = read_file(path)
+    write_file(path, whole + b"\0\0\xff\0" + bytes(3_000))
+    tail = archive.tail(recording.channel, 8)
+    assert (tail.data, tail.end) == (b"ine 19\r\n", recording.offset)
 
 
 def test_the_tail_of_a_later_epoch_is_found_by_its_grant(archive, home, small_steps):
