@@ -151,11 +151,9 @@ class Driver:
             sent = self.socket.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
             self.socket.sendall(frame[sent:])
 
-    def receive(self):
+    def receive(self, size=262144):
         """Read once; EOFError when the keeper hung up."""
-        data, ancillary, _, _ = self.socket.recvmsg(
-            262144, socket.CMSG_SPACE(4 * 16), socket.MSG_CMSG_CLOEXEC
-        )
+        data, ancillary, _, _ = self.socket.recvmsg(size, socket.CMSG_SPACE(4 * 16), socket.MSG_CMSG_CLOEXEC)
         for _level, _kind, payload in ancillary:
             arrived = array.array("i")
             arrived.frombytes(payload)

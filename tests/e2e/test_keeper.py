@@ -269,7 +269,7 @@ def test_a_flood_survives_a_daemon_that_dies_again_and_again_at_any_moment(keepe
     while ended is None:
         lives_for = chance.randrange(1, 20)
         for _ in range(lives_for):
-            daemon.receive()
+            daemon.receive(65536)  # so there are 256 or more, however far the keeper is ahead
             if chance.random() < 0.7:
                 stored += daemon.output.pop(id_, b"")
                 daemon.send(wire.Ack(id_, len(stored)))
