@@ -248,7 +248,7 @@ class Archive:
                 break
             if left <= 0:
                 break
-        if stream is None or (not logs and n_bytes and not known_end):
+        if stream is None:
             return Tail(NO_STREAM, 0, b"")
         if not logs or not n_bytes:
             return Tail(stream, known_end, b"")

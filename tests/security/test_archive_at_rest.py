@@ -14,6 +14,7 @@ from cctm.archive.device import load_or_create_device
 from cctm.archive.reader import Archive
 from cctm.archive.rebuild import rebuild
 from cctm.archive.storage import Storage
+from cctm.home import HomeError
 from cctm.protocol.entry import EntryKind
 from cctm.protocol.events import Input, Marked, Renamed
 
@@ -147,6 +148,10 @@ def test_no_file_and_no_directory_can_be_entered_by_others(home):
 
 
 def test_another_device_sees_that_something_is_there_and_no_more(home):
-    place, _, _ = home
+    place, recording, _ = home
     archive = Archive(place, DEVICE)
+    with pytest.raises(HomeError, match="device key is not the one"):
+        archive.terminals()
+    os.unlink(place.catalogue)
     assert archive.terminals() == []
+    assert archive.tail(recording.channel, 1_000).data == b""
