@@ -34,6 +34,7 @@ from cctm.cctmd.services import Services
 from cctm.cctmd.sockets import listen
 from cctm.cctmd.terminals import Terminals
 from cctm.home import Home, HomeError
+from cctm.keeper import wire
 
 LOG = logging.getLogger(__name__)
 LOG_BYTES: Final = 1024 * 1024
@@ -79,6 +80,10 @@ def _say_if_elsewhere(home: Home) -> None:
         f"Another daemon works on {home.root}, with its sockets elsewhere than {home.sockets}.",
         "Set XDG_STATE_HOME or CCTM_HOME as it was set where that one was started.",
     )
+    # The keeper that started us would try for ever; it stays only if it holds terminals.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, contextlib.suppress(OSError):
+        connection.connect(home.keeper_socket)
+        connection.sendall(wire.encode(wire.Quit()))
 
 
 def _first(error: BaseException) -> BaseException:

@@ -242,15 +242,18 @@ def test_programs_of_a_terminal_that_nobody_attached_to_find_the_callers_agent(d
 
 def test_who_came_while_the_daemon_was_away_is_not_detached_by_those_who_come_back(daemon: Machine) -> None:
     daemon.run("new", "-d", "-n", "work", "--", "cat")
-    with daemon.open("attach", "-d", "work") as first, daemon.open("attach", "work") as second:
-        first.type(b"one\r")
-        second.expect(b"one\r\none\r\n")
-        first.expect(b"one\r\none\r\n")
-        for _ in range(3):
-            pid = daemon.daemon_pid
-            os.kill(pid, signal.SIGKILL)
-            until(lambda pid=pid: not alive(pid))
-            until(lambda: daemon.terminals()["work"]["clients"] == 2, "both come back")
+    with daemon.open("attach", "-d", "work") as first:
+        first.type(b"zero\r")
+        first.expect(b"zero\r\nzero\r\n")  # it is attached, and detaches nobody from now on
+        with daemon.open("attach", "work") as second:
+            first.type(b"one\r")
+            second.expect(b"one\r\none\r\n")
+            first.expect(b"one\r\none\r\n")
+            for _ in range(3):
+                pid = daemon.daemon_pid
+                os.kill(pid, signal.SIGKILL)
+                until(lambda pid=pid: not alive(pid))
+                until(lambda: daemon.terminals()["work"]["clients"] == 2, "both come back")
 
 
 def test_a_stopped_client_is_skipped_and_goes_on_with_the_newest(daemon: Machine) -> None:

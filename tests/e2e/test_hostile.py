@@ -75,6 +75,7 @@ def test_a_daemon_with_its_sockets_elsewhere_does_not_touch_an_archive_in_use(tm
             done = other.run("ls", check=False)
             assert done.returncode == 1
             assert b"Another daemon works on" in done.stderr
+            until(lambda: not (tmp_path / "t/cctm/keeper.sock").exists(), "no keeper stays for nothing")
         assert machine.terminals()["work"]["state"] == "running"
 
 
