@@ -40,7 +40,8 @@ class PtyInput:
 
     async def room(self) -> None:
         """Wait until more may be written."""
-        await self._room.wait()
+        if not self._room.is_set():  # waiting costs a turn of the loop even where there is nothing to wait for
+            await self._room.wait()
 
     def close(self) -> None:
         """Close the master; what still waits is for nobody."""
