@@ -21,7 +21,7 @@ from cctm.protocol.control import replies
 from cctm.protocol.control.values import Reason, Scope
 
 LOG = logging.getLogger(__name__)
-STORED_S = 10.0
+STORED_S = 60.0
 
 
 class Connected(Protocol):

@@ -12,7 +12,7 @@ from cctm.keeper import wire
 from cctm.protocol.control.values import Reason
 
 HANGUP_S: Final = 1.0
-KILL_S: Final = 5.0
+KILL_S: Final = 20.0  # a thousand that end at once take their time
 
 
 async def end_terminal(terminals: Terminals, terminal: Terminal) -> None:
