@@ -40,7 +40,9 @@ class PtyInput:
 
     async def room(self) -> None:
         """Wait until more may be written."""
-        if not self._room.is_set():  # waiting costs a turn of the loop even where there is nothing to wait for
+        if (
+            not self._room.is_set()
+        ):  # waiting costs a turn of the loop even where there is nothing to wait for
             await self._room.wait()
 
     def close(self) -> None:
