@@ -5,8 +5,8 @@ descriptor or without) and `offer` (a terminal may have output or its end to sen
 
 **Invariants**
 
-- A master is in the selector exactly while `watched`: running, with room to hold more, and not hung up. A
-  paused or hung-up one is not polled: it would wake the loop for ever.
+- A master is in the selector exactly while `watched`: running, with room to hold more, not hung up and not
+  resting. A paused, hung-up or resting one is not polled: it would wake the loop for ever.
 - `room.total` is the sum of what the terminals hold.
 - Of a program that closed its terminal but lives, the master is looked at now and then: it may open it again.
 """
@@ -23,6 +23,7 @@ from functools import partial
 from typing import Final
 
 from cctm.keeper import wire
+from cctm.keeper.pacing import Pacing
 from cctm.keeper.spawn import Child, Limits, Program, open_pty, outcome, spawn
 from cctm.keeper.terminal import TURN_BYTES, Room, State, Terminal
 from cctm.keeper.wire import Exit, Failed, How, Message, Opened, Refused, Started, StreamId, Where
@@ -51,9 +52,11 @@ class Holder:
         self._starting: dict[StreamId, Child] = {}
         self._paused: set[Terminal] = set()
         self._hung_up: set[Terminal] = set()
+        self._resting: dict[Terminal, float] = {}  # until when
         self._retry_at: float | None = None
         self._room_grew = False
         self._room = Room()
+        self._pacing = Pacing()
 
     def __iter__(self) -> Iterator[Terminal]:
         return iter(list(self._terminals.values()))
@@ -200,6 +203,7 @@ class Holder:
     def _watch(self, terminal: Terminal) -> None:
         self._hung_up.discard(terminal)
         self._paused.discard(terminal)
+        self._resting.pop(terminal, None)
         if not terminal.watched:
             terminal.watched = True
             self._selector.register(terminal.master, selectors.EVENT_READ, partial(self._on_master, terminal))
@@ -207,6 +211,7 @@ class Holder:
     def _unwatch(self, terminal: Terminal) -> None:
         self._hung_up.discard(terminal)
         self._paused.discard(terminal)
+        self._resting.pop(terminal, None)
         if terminal.watched:
             terminal.watched = False
             self._selector.unregister(terminal.master)
@@ -253,6 +258,11 @@ class Holder:
             terminal.state = State.ENDED
         elif is_hung_up:
             self._leave_alone(terminal)
+        else:
+            rests_until = self._pacing.rests_until(terminal, got, time.monotonic())
+            if rests_until is not None:
+                self._unwatch(terminal)
+                self._resting[terminal] = rests_until
         self._offer(terminal)
 
     def leave_alone(self, master: object) -> None:
@@ -268,12 +278,15 @@ class Holder:
 
     @property
     def wake_at(self) -> float | None:
-        return self._retry_at
+        if not self._resting:
+            return self._retry_at
+        soonest = min(self._resting.values())
+        return soonest if self._retry_at is None else min(soonest, self._retry_at)
 
     @property
     def is_calm(self) -> bool:
         """Whether `settle` has nothing to do, now or later."""
-        return self._retry_at is None and not self._room_grew
+        return self._retry_at is None and not self._room_grew and not self._resting
 
     def freed(self, count: int) -> None:
         """The daemon has stored *count* bytes that were held."""
@@ -287,6 +300,9 @@ class Holder:
             for terminal in list(self._paused):
                 if self._room.left(len(terminal.held)):
                     self._watch(terminal)
+        for terminal, until in list(self._resting.items()):
+            if now >= until:
+                self._watch(terminal)
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
             for terminal in list(self._hung_up):

@@ -42,7 +42,7 @@ class OffsetError(Exception):
 class Terminal:
     __slots__ = (
         "adopted", "base", "exit", "flowing", "held", "id", "master", "pid", "queued", "sent",
-        "slave", "started", "state", "tag", "told_end", "watched",
+        "slave", "span_began", "span_bytes", "started", "state", "tag", "told_end", "watched",
     )  # fmt: skip
 
     def __init__(self, id_: StreamId, tag: str, master: int, state: State) -> None:
@@ -58,6 +58,8 @@ class Terminal:
         self.held = bytearray()
         self.base = 0
         self.watched = False  # the master is in the selector
+        self.span_began = 0.0  # for Pacing
+        self.span_bytes = 0
         self.forget_connection()
 
     @property
