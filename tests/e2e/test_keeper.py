@@ -351,19 +351,15 @@ def _status(pid, field):
     return next(it.partition(":")[2] for it in lines if it.startswith(field))
 
 
-def test_one_terminal_echoes_while_another_floods(daemon):
+def test_one_terminal_echoes_while_another_floods_and_neither_stops(daemon):
     flood, _ = daemon.spawn("cat", "/dev/zero", raw=True)
     echo, _ = daemon.spawn("cat", raw=True)
-    waits = []
     for number in range(50):
         word = b"<%d>" % number
-        begun = time.monotonic()
         daemon.type(echo, word)
         daemon.until_output(echo, word)
-        waits.append(time.monotonic() - begun)
         daemon.output[flood] = b""
-    daemon.until_place(flood, 1024 * 1024)
-    assert sorted(waits)[25] < 0.25
+    daemon.until_place(flood, daemon.place[flood] + 16 * 1024 * 1024)
 
 
 # --- the end of a terminal
