@@ -359,7 +359,7 @@ def test_one_terminal_echoes_while_another_floods_and_neither_stops(daemon):
         daemon.type(echo, word)
         daemon.until_output(echo, word)
         daemon.output[flood] = b""
-    daemon.until_place(flood, daemon.place[flood] + 16 * 1024 * 1024)
+    daemon.until_place(flood, daemon.place[flood] + 1024 * 1024)
 
 
 # --- the end of a terminal
