@@ -39,8 +39,10 @@ class Feed:
         self.broken = False
 
     def follow(self, recent: Recent, offset: int) -> None:
-        """From now on send the output from *offset* on; it may lie ahead of what has been read so far."""
+        """Send the output from *offset* on, what is there and what comes; it may lie ahead of what was read so far."""
         self._recent, self._cursor = recent, offset
+        if not self._blocked:
+            self._pump()
 
     def unfollow(self) -> None:
         """Send no more output."""

@@ -27,7 +27,7 @@ import resource
 import signal
 import struct
 import termios
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, NoReturn
 
 from cctm.keeper.descriptors import close_all_but
@@ -38,6 +38,7 @@ _STEPS: Final = (Where.FORK, Where.CWD, Where.EXEC)
 _DEFAULT_PATH: Final = b"/usr/local/bin:/usr/bin:/bin"
 _ALL_SIGNALS: Final = signal.valid_signals()
 _RESETTABLE: Final = sorted(_ALL_SIGNALS - {signal.SIGKILL, signal.SIGSTOP})
+_NOT_CHANGED: Final = (signal.SIG_DFL, None)  # None: the C library keeps it for itself
 
 
 class Limits(NamedTuple):
@@ -79,11 +80,12 @@ def spawn(program: Program) -> Child:
     """
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
+    changed = [number for number in _RESETTABLE if signal.getsignal(number) not in _NOT_CHANGED]
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ALL_SIGNALS)
     try:
         pid = os.fork()
         if pid == 0:
-            _become(program, writer)
+            _become(program, changed, writer)
     except OSError:
         os.close(reader)
         raise
@@ -129,11 +131,11 @@ _IUTF8: Final = 0x4000  # erase removes a whole character; the same on Linux and
 # --- between fork and exec. Coverage cannot see this process: exec replaces it, and _exit skips the report.
 
 
-def _become(program: Program, report: int) -> NoReturn:  # pragma: no cover
+def _become(program: Program, changed: Sequence[int], report: int) -> NoReturn:  # pragma: no cover
     step = Where.FORK
     number = 0
     try:
-        _detach(program, report)
+        _detach(program, changed, report)
         step = Where.CWD
         os.chdir(program.cwd)
         step = Where.EXEC
@@ -149,7 +151,7 @@ def _become(program: Program, report: int) -> NoReturn:  # pragma: no cover
             os._exit(127)
 
 
-def _detach(program: Program, report: int) -> None:  # pragma: no cover
+def _detach(program: Program, changed: Sequence[int], report: int) -> None:  # pragma: no cover
     os.setsid()
     # Above the standard descriptors first, so that no dup2 overwrites one that is still needed.
     stdio = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in program.stdio]
@@ -160,7 +162,7 @@ def _detach(program: Program, report: int) -> None:  # pragma: no cover
     close_all_but((report,))
     if program.tty:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    for number in _RESETTABLE:
+    for number in changed:  # of the parent: after a fork each page that is touched costs, and so do 60 calls
         try:
             signal.signal(number, signal.SIG_DFL)
         except OSError:  # the C library keeps some for itself

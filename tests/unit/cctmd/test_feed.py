@@ -292,3 +292,10 @@ async def test_there_is_room_until_messages_wait_and_again_when_they_were_read()
                 await until(lambda: peer.read() and History(b"waits") in peer.messages)
                 with trio.fail_after(10):
                     await feed.room()
+
+
+def test_output_that_was_there_before_the_client_followed_is_sent_without_more_to_push_it():
+    with connected() as (feed, peer):
+        following(feed, b"a prompt\n")
+        peer.read_all()
+        assert peer.output == b"a prompt\n"
