@@ -95,10 +95,11 @@ async def test_output_is_sent_at_once():
         assert feed.behind_bytes == 0
 
 
-async def test_what_lies_behind_the_cursor_is_sent_with_the_next_output():
+async def test_what_lies_behind_the_cursor_is_sent_before_what_comes():
     with connected() as (feed, peer):
         recent = following(feed, b"earlier ")
-        assert feed.behind_bytes == 8
+        peer.read_all()
+        assert peer.output == b"earlier "
         grow(feed, recent, b"now")
         peer.read_all()
         assert peer.output == b"earlier now"
@@ -292,10 +293,3 @@ async def test_there_is_room_until_messages_wait_and_again_when_they_were_read()
                 await until(lambda: peer.read() and History(b"waits") in peer.messages)
                 with trio.fail_after(10):
                     await feed.room()
-
-
-def test_output_that_was_there_before_the_client_followed_is_sent_without_more_to_push_it():
-    with connected() as (feed, peer):
-        following(feed, b"a prompt\n")
-        peer.read_all()
-        assert peer.output == b"a prompt\n"
