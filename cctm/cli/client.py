@@ -4,7 +4,6 @@ with connect(home) as client:
     reply = client.ask(requests.AskStatus(), replies.Status)
 """
 
-import contextlib
 import os
 import socket
 from types import TracebackType
@@ -190,14 +189,3 @@ def connect(home: Home) -> Client:
     from cctm.cli.start import start_daemon  # what it imports is needed only here
 
     return start_daemon(home, lambda: try_connect(home))
-
-
-@contextlib.contextmanager
-def daemon_if_running(home: Home):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    """The running daemon's connection, or None; never starts one."""
-    client = try_connect(home)
-    try:
-        yield client
-    finally:
-        if client is not None:
-            client.close()

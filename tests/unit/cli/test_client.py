@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from archive_fixtures import make_home
-from cctm.cli.client import Client, DaemonGoneError, RefusedError, daemon_if_running, try_connect
+from cctm.cli.client import Client, DaemonGoneError, RefusedError, try_connect
 from cctm.cli.errors import UserError
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import encode_message
@@ -92,8 +92,6 @@ def test_what_no_message_can_carry_is_said(pair, request_):
 def test_where_no_daemon_runs_there_is_no_connection(tmp_path):
     home = make_home(tmp_path / "home")
     assert try_connect(home) is None
-    with daemon_if_running(home) as found:
-        assert found is None
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(home.control_socket)
     assert try_connect(home) is None
