@@ -4,7 +4,8 @@ It forks the programs, reaps them, reads their PTY masters and hands the bytes t
 socket. What it read it keeps until the daemon acknowledges that it is stored. It starts the daemon again when
 that ends, and it replaces its own code in place.
 
-    wire.py         the frames, and a reader for them (the daemon imports it too)
+    wire.py         the messages, their frames, and a reader for them (the daemon imports it too)
+    fields.py       what stands in a message: types, and how they are written and read
     terminal.py     one held terminal: states, offsets, held bytes; how much all may hold     pure
     supervision.py  when to start the daemon                                                  pure
     spawn.py        fork and exec; a new PTY
