@@ -2,7 +2,7 @@
 
     <home>/
       device.key                          the one secret that everything is wrapped under      device
-      catalogue.sqlite                    what is quick to look up, written down twice         catalogue, about
+      catalogue.sqlite                    quick to look up, written down twice     catalogue, database, about
       archive/<channel>/                  a directory for each terminal                        files
         <generation>-<log>-<segment>.seg  append-only: framed, sealed, chained, signed         segment
 
