@@ -10,6 +10,7 @@
     starting   recover, rebuild             how far a log goes; the catalogue from the segments
     reading    segment ─► walk ─► opening ─► fold, reader
                bytes      verified  events   output, tails
+    naming     targets                      which terminal a person means
     judging    verify ─► finding, room      what is wrong and where; how much may be kept
 
 **Invariants**
