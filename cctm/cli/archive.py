@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from cctm.archive.fold import Conflict, Hole
 from cctm.archive.reader import Archive, Terminal
 from cctm.archive.targets import TargetError
+from cctm.cli import words
 from cctm.cli.client import RefusedError, try_connect
 from cctm.cli.errors import UserError
 from cctm.cli.terminal import say
@@ -46,11 +47,12 @@ def output_of(archive: Archive, terminal: Terminal) -> Iterator[bytes]:
             case bytes():
                 yield piece
             case Hole(_, offset, length, declared):
-                much = "an unknown number of" if length is None else str(length)
+                much = "an unknown number of bytes" if length is None else words.count(length, "byte")
                 why = "was not recorded" if declared else "is missing from the record"
                 if length != 0:
-                    say(f"cctm: At byte {offset}, output of {much} bytes {why}.")
+                    say(f"cctm: At byte {offset}, output of {much} {why}.")
             case Conflict(_, offset, length):
+                much = words.count(length, "byte")
                 say(
-                    f"cctm: At byte {offset}, {length} bytes are recorded twice and differ; the first are written."
+                    f"cctm: At byte {offset}, output of {much} is recorded twice and differs; the first is written."
                 )
