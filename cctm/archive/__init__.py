@@ -2,7 +2,7 @@
 
     <home>/
       device.key                          the one secret that everything is wrapped under      device
-      catalogue.sqlite                    what is quick to look up, written down twice         catalogue, about
+      catalogue.sqlite                    quick to look up, written down twice     catalogue, database, about
       archive/<channel>/                  a directory for each terminal                        files
         <generation>-<log>-<segment>.seg  append-only: framed, sealed, chained, signed         segment
 
@@ -10,6 +10,7 @@
     starting   recover, rebuild             how far a log goes; the catalogue from the segments
     reading    segment ─► walk ─► opening ─► fold, reader
                bytes      verified  events   output, tails
+    naming     targets                      which terminal a person means
     judging    verify ─► finding, room      what is wrong and where; how much may be kept
 
 **Invariants**

@@ -12,7 +12,7 @@ between the entries.
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -29,6 +29,7 @@ from .finding import Finding
 from .fold import NO_STREAM, OutputFolder, Piece
 from .opening import OpenedEntry, Opener
 from .segment import find_record
+from .targets import Named, find
 from .walk import Start, Walk, read_opening
 
 _TAIL_BYTES = 256 << 10  # of sealed records, to begin with
@@ -93,23 +94,6 @@ class _Ending:
         self.held = 0
 
 
-class NoSuchTerminalError(LookupError):
-    """No terminal is called *text*, and no id begins with it."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
-
-
-class AmbiguousTerminalError(LookupError):
-    """*text* may mean any of *candidates*."""
-
-    def __init__(self, text: str, candidates: Sequence[Terminal]) -> None:
-        super().__init__(text)
-        self.text = text
-        self.candidates = tuple(candidates)
-
-
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """What the catalogue knows of a channel."""
@@ -159,15 +143,15 @@ class Archive:
                 abouts += [] if known is None else [(known.channel, known.about)]
         return abouts
 
-    def resolve(self, text: str) -> Terminal:
-        """The terminal that *text* means: a running one of that name, else the newest of that name, else by
-        id.
+    def resolve(self, target: str) -> Terminal:
+        """The terminal that *target* means (see `targets`).
 
         Raises:
-            NoSuchTerminalError, AmbiguousTerminalError: none, or several ids begin with *text*.
+            TargetError: none, or several.
             HomeError: as `terminals`.
         """
-        return resolve(text, self.terminals())
+        terminals = {terminal.channel: terminal for terminal in self.terminals()}
+        return terminals[find(target, map(_named, terminals.values()))]
 
     def bytes_on_disk(self, channel: ChannelId) -> int:
         return sum(self._bytes_of(log) for log in list_files(self.directory, channel).logs)
@@ -342,18 +326,9 @@ class Archive:
         return next((writer for writer in owners if channel_id(writer) == log.ref.channel), None)
 
 
-def resolve(text: str, terminals: Sequence[Terminal]) -> Terminal:
-    """`Archive.resolve` among *terminals*, the oldest first."""
-    named = [terminal for terminal in terminals if terminal.about.name == text]
-    running = [terminal for terminal in named if terminal.about.state is State.RUNNING]
-    if running or named:
-        return (running or named)[-1]
-    matching = [terminal for terminal in terminals if text and terminal.channel.hex().startswith(text)]
-    if not matching:
-        raise NoSuchTerminalError(text)
-    if len(matching) > 1:
-        raise AmbiguousTerminalError(text, matching)
-    return matching[0]
+def _named(terminal: Terminal) -> Named:
+    about = terminal.about
+    return Named(terminal.channel, about.name, about.created_us, about.state is State.RUNNING)
 
 
 def _fold(outputs: Iterable[Output]) -> Iterator[bytes]:

@@ -19,6 +19,10 @@
 When is there a sync? At once, if the last one is 100 ms ago or somebody waits; otherwise when it is, or
 when 1 MiB waits (of what the appender counts: the keeper holds plain bytes, of which a record may be a
 tenth).
+
+Longer than other modules: it is one thread's loop over the same few lists. Syncing, stalling, parking and removing
+each change what the others may do next, and are only seen to be right side by side; what could be told apart is in
+`writing` (files) and `disk` (calls).
 """
 
 import threading

@@ -23,6 +23,7 @@ import trio
 from cctm.archive.catalogue import About, State
 from cctm.archive.files import channel_directory, list_channels
 from cctm.archive.storage import Sync
+from cctm.archive.targets import AmbiguousTerminalError, Named, TargetError, find
 from cctm.cctmd.child import shown_command
 from cctm.cctmd.durability import Durability, checkpoint
 from cctm.cctmd.keeper_link import KeeperLink, Kept
@@ -38,7 +39,6 @@ from cctm.protocol.keys import ChannelId, StreamId
 
 LOG = logging.getLogger(__name__)
 
-MIN_ID_DIGITS: Final = 4
 STALL_S: Final = 1.0  # after which whoever waits for storage asks whether it stands still
 
 T = TypeVar("T")
@@ -268,33 +268,23 @@ class Terminals:
         )
 
     def find(self, target: str) -> ChannelId:
-        """The terminal that *target* means: a running one's name, the beginning of an id, an ended one's name.
+        """The terminal that *target* means.
 
         Raises:
             RefusedError: none, or several.
         """
-        for terminal in self.alive():
-            if terminal.name == target:
-                return terminal.channel
-        known = {*self.running, *self.abouts}
-        if len(target) >= MIN_ID_DIGITS:
-            matches = [channel for channel in known if channel.hex().startswith(target.lower())]
-            if len(matches) == 1:
-                return matches[0]
-            if matches:
-                raise RefusedError(
-                    Reason.AMBIGUOUS,
-                    f"{len(matches)} terminals have ids that begin so.",
-                    "Say more of the id.",
-                )
-        named = [
-            (about.created_us, channel) for channel, about in self.abouts.items() if about.name == target
-        ]
-        if named:
-            return max(named)[1]
-        raise RefusedError(
-            Reason.NO_SUCH_TERMINAL, f"There is no terminal {target!r}.", "See `cctm ls -a` for their names."
+        alive = {terminal.channel for terminal in self.alive()}
+        named = (
+            Named(channel, about.name, about.created_us, channel in alive)
+            for channel, about in self.abouts.items()
         )
+        try:
+            return find(target, named)
+        except TargetError as error:
+            reason = (
+                Reason.AMBIGUOUS if isinstance(error, AmbiguousTerminalError) else Reason.NO_SUCH_TERMINAL
+            )
+            raise RefusedError(reason, error.what, error.advice) from error
 
     def find_alive(self, target: str) -> Terminal:
         """Like `find`; the program must not have ended.

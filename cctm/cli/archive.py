@@ -6,7 +6,9 @@ A daemon that runs is asked to store what it has read first, so that nothing is 
 from collections.abc import Iterator
 
 from cctm.archive.fold import Conflict, Hole
-from cctm.archive.reader import AmbiguousTerminalError, Archive, NoSuchTerminalError, Terminal
+from cctm.archive.reader import Archive, Terminal
+from cctm.archive.targets import TargetError
+from cctm.cli import words
 from cctm.cli.client import RefusedError, try_connect
 from cctm.cli.errors import UserError
 from cctm.cli.terminal import say
@@ -34,12 +36,8 @@ def resolve(archive: Archive, target: str) -> Terminal:
     """
     try:
         return archive.resolve(target)
-    except NoSuchTerminalError as error:
-        raise UserError(f"There is no terminal {target!r}.", "See `cctm ls -a` for their names.") from error
-    except AmbiguousTerminalError as error:
-        raise UserError(
-            f"{len(error.candidates)} terminals have ids that begin so.", "Say more of the id."
-        ) from error
+    except TargetError as error:
+        raise UserError(error.what, error.advice) from error
 
 
 def output_of(archive: Archive, terminal: Terminal) -> Iterator[bytes]:
@@ -49,11 +47,12 @@ def output_of(archive: Archive, terminal: Terminal) -> Iterator[bytes]:
             case bytes():
                 yield piece
             case Hole(_, offset, length, declared):
-                much = "an unknown number of" if length is None else str(length)
+                much = "an unknown number of bytes" if length is None else words.count(length, "byte")
                 why = "was not recorded" if declared else "is missing from the record"
                 if length != 0:
-                    say(f"cctm: At byte {offset}, output of {much} bytes {why}.")
+                    say(f"cctm: At byte {offset}, output of {much} {why}.")
             case Conflict(_, offset, length):
+                much = words.count(length, "byte")
                 say(
-                    f"cctm: At byte {offset}, {length} bytes are recorded twice and differ; the first are written."
+                    f"cctm: At byte {offset}, output of {much} is recorded twice and differs; the first is written."
                 )

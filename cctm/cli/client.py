@@ -4,7 +4,6 @@ with connect(home) as client:
     reply = client.ask(requests.AskStatus(), replies.Status)
 """
 
-import contextlib
 import os
 import socket
 from types import TracebackType
@@ -13,7 +12,7 @@ from typing import TypeVar
 from cctm import __version__
 from cctm.cli.errors import UserError
 from cctm.home import Home
-from cctm.peer import peer_uid
+from cctm.peer import peer_pid, peer_uid
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
 from cctm.protocol.control.values import Reason
@@ -21,7 +20,7 @@ from cctm.protocol.errors import LocalError, MalformedError
 
 ReplyT = TypeVar("ReplyT", bound=tuple[object, ...])
 
-CONNECT_TIMEOUT_S = 10.0
+GREETING_S = 10.0  # a daemon that takes longer to say who it is does not run, or is stuck
 
 
 class RefusedError(UserError):
@@ -40,6 +39,17 @@ class DaemonGoneError(UserError):
         super().__init__(
             "The daemon went away before it answered.",
             "Your terminals are kept; call `cctm ls` to see what was done.",
+        )
+
+
+class DaemonSilentError(UserError):
+    """It is there and does not answer: stopped, or stuck."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(
+            f"The daemon (pid {pid}) did not answer within {GREETING_S:.0f} s.",
+            f"If it was stopped, `kill -CONT {pid}` lets it go on; else `kill -9 {pid}` and try again: "
+            "the keeper starts another, and your terminals stay.",
         )
 
 
@@ -68,8 +78,15 @@ class Client:
 
         Raises:
             RefusedError: this command and the daemon are of different versions.
+            DaemonSilentError: no answer came.
         """
-        return self.ask(requests.Hello(VERSION, __version__), replies.Welcome)
+        self.socket.settimeout(GREETING_S)
+        try:
+            welcome = self.ask(requests.Hello(VERSION, __version__), replies.Welcome)
+        except TimeoutError as error:
+            raise DaemonSilentError(peer_pid(self.socket)) from error
+        self.socket.settimeout(None)
+        return welcome
 
     def send(self, message: tuple[object, ...]) -> None:
         """Send one message.
@@ -144,9 +161,8 @@ def try_connect(home: Home) -> Client | None:
     """A connection to the daemon if one runs."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.settimeout(CONNECT_TIMEOUT_S)
+        connection.settimeout(GREETING_S)
         connection.connect(home.control_socket)
-        connection.settimeout(None)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         connection.close()
         return None
@@ -190,14 +206,3 @@ def connect(home: Home) -> Client:
     from cctm.cli.start import start_daemon  # what it imports is needed only here
 
     return start_daemon(home, lambda: try_connect(home))
-
-
-@contextlib.contextmanager
-def daemon_if_running(home: Home):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    """The running daemon's connection, or None; never starts one."""
-    client = try_connect(home)
-    try:
-        yield client
-    finally:
-        if client is not None:
-            client.close()

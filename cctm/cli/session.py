@@ -2,7 +2,7 @@
 
     stdin ─► prefix keys ─► Input ─► daemon            daemon ─► Output ─► modes ─► stdout
     the connection ends without Ended ─► connect again, resume at the offset seen; keys typed meanwhile are dropped
-    if that took more than 5 s: nothing that was typed may run late
+    if that took more than 5 s: nothing that was typed may run late. A refusal, or a signal, ends the session at once
 
 One poll loop; the screen is written in pieces that a slow terminal takes without stopping the loop for long.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cctm.cli import terminal
-from cctm.cli.client import Client
+from cctm.cli.client import Client, RefusedError
 from cctm.cli.errors import UserError
 from cctm.cli.keys import HELP, Command, PrefixKeys
 from cctm.protocol.control import replies, requests
@@ -30,8 +30,10 @@ READ_BYTES: Final = 256 * 1024
 WRITE_BYTES: Final = 64 * 1024
 HISTORY_BYTES: Final = 32 * 1024
 RECONNECT_S: Final = 30.0
+RETRY_S: Final = 0.2
 FORGET_KEYS_S: Final = 5.0
 BELL: Final = b"\a"
+LEAVING: Final = frozenset({signal.SIGHUP, signal.SIGTERM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Session:
                     self._take(message)
                 while self._outcome is None:
                     if not self._serve(wake):
-                        self._come_back()
+                        self._come_back(wake)
             finally:
                 terminal.write(self._modes.undo())
         return self._outcome
@@ -148,10 +150,7 @@ class Session:
                 return
 
     def _read_keys(self) -> bool:
-        try:
-            data = os.read(terminal.STDIN, WRITE_BYTES)
-        except OSError:
-            data = b""
+        data = _read_stdin()
         if not data:
             self._outcome = Detached()
             return True
@@ -171,7 +170,7 @@ class Session:
 
     def _take_signals(self, numbers: bytes) -> bool:
         for number in numbers:
-            if number in {signal.SIGHUP, signal.SIGTERM}:
+            if number in LEAVING:
                 self._outcome = Detached()
             elif number == signal.SIGWINCH and not self._send(requests.Resize(*terminal.size())):
                 return False
@@ -184,11 +183,49 @@ class Session:
             return False
         return True
 
-    def _come_back(self) -> None:
-        """Connect again and resume where the output stopped."""
+    def _come_back(self, wake: int) -> None:
+        """Connect again and resume where the output stopped, unless a signal or the user ends the session meanwhile.
+
+        Raises:
+            UserError: the daemon said no, or did not come back.
+        """
         self._client.close()
+        lost_at = time.monotonic()
+        try:
+            with _ended_by_signals(wake):
+                self._reattach(lost_at)
+        except _LeaveError:
+            self._outcome = Detached()
+            return
+        unsent, self._unsent = self._unsent, b""
+        if time.monotonic() > lost_at + FORGET_KEYS_S:
+            termios.tcflush(terminal.STDIN, termios.TCIFLUSH)
+        else:
+            for start in range(0, len(unsent), WRITE_BYTES):
+                self._send(requests.Input(unsent[start : start + WRITE_BYTES]))
+        self._offset = self._attached.offset
+        for message in self._client.take_received():
+            self._take(message)
+
+    def _reattach(self, lost_at: float) -> None:
+        while True:
+            try:
+                self._client = self._reconnect()
+                self._attached = self._client.ask(self._resumption(), replies.Attached)
+            except RefusedError:  # whoever answered will not think better of it
+                self._client.close()
+                raise
+            except UserError:
+                self._client.close()
+                if time.monotonic() > lost_at + RECONNECT_S:
+                    raise
+                self._keep_keys()
+            else:
+                return
+
+    def _resumption(self) -> requests.Attach:
         cols, rows = terminal.size()
-        request = self._request._replace(
+        return self._request._replace(
             target=self._attached.channel.hex(),
             cols=cols,
             rows=rows,
@@ -196,32 +233,31 @@ class Session:
             resume=self._offset,
             history_bytes=0,
         )
-        lost_at = time.monotonic()
-        while True:
-            try:
-                self._client = self._reconnect()
-                self._attached = self._client.ask(request, replies.Attached)
-            except UserError:
-                self._client.close()
-                if time.monotonic() > lost_at + RECONNECT_S or self._leaves_while_waiting():
-                    raise
-            else:
-                break
-        unsent, self._unsent = self._unsent, b""
-        if time.monotonic() > lost_at + FORGET_KEYS_S:
-            termios.tcflush(terminal.STDIN, termios.TCIFLUSH)
-        elif unsent:
-            self._send(requests.Input(unsent))
-        self._offset = self._attached.offset
-        for message in self._client.take_received():
-            self._take(message)
 
-    def _leaves_while_waiting(self) -> bool:
-        readable, _, _ = select.select([terminal.STDIN], [], [], 0.2)
+    def _keep_keys(self) -> None:
+        """Wait a moment, and take what is typed.
+
+        Raises:
+            _LeaveError: the user wants to leave.
+        """
+        readable, _, _ = select.select([terminal.STDIN], [], [], RETRY_S)
         if not readable:
-            return False
-        data = os.read(terminal.STDIN, WRITE_BYTES)
-        return not data or Command.DETACH in self._keys.receive(data)
+            return
+        data = _read_stdin()
+        if not data:
+            raise _LeaveError
+        for part in self._keys.receive(data):
+            if part is Command.DETACH:
+                raise _LeaveError
+            self._unsent += part if isinstance(part, bytes) else b""
+
+
+def _read_stdin() -> bytes:
+    """What was typed; nothing if the window was closed."""
+    try:
+        return os.read(terminal.STDIN, WRITE_BYTES)
+    except OSError:
+        return b""
 
 
 def _receive(connection: socket.socket) -> bytes:
@@ -236,7 +272,7 @@ def _signals_as_bytes() -> Iterator[int]:
     """Signals that concern a session arrive as their numbers on the descriptor that this yields."""
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
     os.set_blocking(writer, False)
-    numbers = (signal.SIGWINCH, signal.SIGHUP, signal.SIGTERM)
+    numbers = (signal.SIGWINCH, *LEAVING)
     previous = {number: signal.signal(number, lambda *_: None) for number in numbers}
     old_wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
@@ -247,3 +283,26 @@ def _signals_as_bytes() -> Iterator[int]:
             signal.signal(number, handler)
         os.close(reader)
         os.close(writer)
+
+
+class _LeaveError(BaseException):
+    """The session is to end, whatever it waits for."""
+
+
+@contextlib.contextmanager
+def _ended_by_signals(wake: int) -> Iterator[None]:
+    """SIGHUP and SIGTERM raise _LeaveError from whatever is inside; so does one that nobody has read from *wake*."""
+
+    def leave(*_: object) -> None:
+        for number in LEAVING:  # one is enough: what is cleaned up now must not be left too
+            signal.signal(number, lambda *_: None)
+        raise _LeaveError
+
+    previous = {number: signal.signal(number, leave) for number in LEAVING}
+    try:
+        if select.select([wake], [], [], 0)[0] and LEAVING.intersection(os.read(wake, 256)):
+            leave()
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -31,6 +31,11 @@ def size(count: int) -> str:
     raise AssertionError
 
 
+def count(number: int, one: str, many: str = "") -> str:
+    """So many of what *one* of is called so: 1 entry, 8 entries. *many*: where it is not *one* and an s."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def ended(how: int, code: int) -> str:
     """How a program ended."""
     if how == 0:

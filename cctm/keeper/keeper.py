@@ -1,15 +1,13 @@
 """The loop: connections, the daemon, signals; what each message does.
 
-    listener ─► connections ─HELLO─► the daemon's ◄─ output in turns ─ holder ◄─ masters, exec pipes
-                                        │ gone: supervision ─► start it again
+    entrance ─► peers ─HELLO─► the daemon's ◄─ output in turns ─ holder ◄─ masters, exec pipes
+                                   │ gone: supervision ─► start it again
     signals ─► wake-up pipe ─► reap: leaders, the daemon, the check of an upgrade
 
 **Invariants**
 
 - Nothing here waits but the selector.
-- At most one connection is the daemon's; only it may give orders about terminals.
-- What goes wrong with a connection costs that connection and nothing else; a daemon that comes back finds
-  everything by HERE and RESUME.
+- Only the daemon may give orders about terminals; one that comes back finds everything by HERE and RESUME.
 """
 
 import os
@@ -17,27 +15,24 @@ import selectors
 import signal
 import sys
 import time
-from collections import deque
 from functools import partial
 from typing import Final
 
 from cctm.keeper import state, wire
+from cctm.keeper.beside import report_exec, spawn_beside
 from cctm.keeper.connection import Connection
+from cctm.keeper.entrance import Entrance
 from cctm.keeper.holder import Holder, exit_of
 from cctm.keeper.inquiry import Inquiry, ask, in_words
 from cctm.keeper.listener import Listener
 from cctm.keeper.log import Log
-from cctm.keeper.spawn import Child, Program, outcome, spawn
+from cctm.keeper.peers import Peers
 from cctm.keeper.state import Setup
 from cctm.keeper.supervision import Supervision
 from cctm.keeper.terminal import OffsetError, State, Terminal
 from cctm.keeper.wire import Exit, Message, Refused, StreamId, WireError
 
-_TURNS_AT_ONCE: Final = 4  # sent to a daemon that keeps up, before the other descriptors are looked at
-_REST_S: Final = 0.2
-_LOOK_S: Final = 5.0  # between two looks for the socket's name
 _CHECK_S: Final = 30.0  # for the new code of an upgrade to answer
-_SILENT_CONNECTIONS: Final = 64  # that have not said HELLO; above, the oldest is dropped
 _FAREWELL_S: Final = (
     2.0  # how long SIGTERM waits for programs to end and for a connected daemon to store the rest
 )
@@ -46,24 +41,19 @@ _FAREWELL_S: Final = (
 class Keeper:
     def __init__(self, setup: Setup, listener: Listener, supervision: Supervision) -> None:
         self.setup = setup
-        self.listener = listener
         self.supervision = supervision
         self.upgrade_to: tuple[bytes, ...] | None = None  # set: `run` returned because of it
         self._selector = selectors.DefaultSelector()
-        self.holder = Holder(self._selector, setup.limits, self._tell, self._offer)
         self._log = Log()
-        self._connections: dict[Connection, None] = {}  # the oldest first
-        self._daemon: Connection | None = None
-        self._waiting: deque[Terminal] = deque()  # those with news, in the order of their turns
+        self.peers = Peers(self._selector, self._log, self._receive, self._daemon_lost)
+        self.entrance = Entrance(self._selector, self._log, setup.socket_path, listener, self.peers.admit)
+        self.holder = Holder(self._selector, setup.limits, self.peers.tell, self.peers.offer)
         self._check: Inquiry | None = None
         self._check_for: Connection | None = None
         self._check_until: float | None = None
         self._checked: tuple[bytes, ...] | None = None
         self._farewell_until: float | None = None
-        self._listen_at: float | None = None
-        self._look_at = 0.0  # for the socket's name, while no daemon is connected
         self._is_over = False
-        self._listen()
         self._wake_reader, self._wake_writer = os.pipe()
         for end in (self._wake_reader, self._wake_writer):
             os.set_blocking(end, False)
@@ -87,7 +77,7 @@ class Keeper:
 
     def _settle(self) -> float | None:
         """Do what is due between two rounds; return the seconds until something is due again."""
-        if self._daemon is not None and self.holder.is_calm and not self._has_plans:
+        if self.peers.daemon is not None and self.holder.is_calm and not self._has_plans:
             return None
         now = time.monotonic()
         self._settle_at(now)
@@ -95,9 +85,9 @@ class Keeper:
             self.holder.wake_at,
             self.supervision.wake_at(now),
             self._farewell_until,
-            self._listen_at,
+            self.entrance.listen_at,
             self._check_until,
-            self._look_at if self._daemon is None else None,
+            self.entrance.look_at if self.peers.daemon is None else None,
         )
         soonest = min((wake for wake in wakes if wake is not None), default=None)
         if self._is_over or self.upgrade_to is not None:
@@ -106,20 +96,19 @@ class Keeper:
 
     @property
     def _has_plans(self) -> bool:
-        plans = (self._checked, self._farewell_until, self._listen_at, self._check_until)
+        plans = (self._checked, self._farewell_until, self.entrance.listen_at, self._check_until)
         return any(plan is not None for plan in plans)
 
     def _settle_at(self, now: float) -> None:
         self.holder.settle(now)
-        if self._listen_at is not None and now >= self._listen_at:
-            self._listen()
-        if self._daemon is None and now >= self._look_at:
-            self._keep_name(now)
+        self.entrance.settle(now)
+        if self.peers.daemon is None and now >= self.entrance.look_at:
+            self.entrance.keep_name(now)
         if self._check is not None and self._check_until is not None and now >= self._check_until:
             self._check_until = None
             os.kill(self._check.child.pid, signal.SIGKILL)  # it is ours and not reaped
         if self._farewell_until is not None:
-            waits_for = [it for it in self.holder if _runs(it) or (self._daemon is not None and it.held)]
+            waits_for = [it for it in self.holder if _runs(it) or (self.peers.daemon is not None and it.held)]
             self._is_over = now >= self._farewell_until or not waits_for
             return
         foreign = self.supervision.foreign
@@ -135,8 +124,7 @@ class Keeper:
         """A mistake of ours met in serving *fileobj*: report it, and drop what can be set up again."""
         if self._log.admit(repr(sys.exception())) is not None:
             sys.excepthook(*sys.exc_info())
-        for connection in [it for it in self._connections if it.socket is fileobj or it is self._daemon]:
-            self._drop(connection)
+        self.peers.drop_suspects(fileobj)
         self.holder.leave_alone(fileobj)
         time.sleep(0.05)  # whatever it is, it must not become a busy loop
 
@@ -182,198 +170,30 @@ class Keeper:
             elif self._check is not None and pid == self._check.child.pid:
                 self._upgrade_checked(self._check, exit_)
 
-    def _spawn_beside(
-        self, argv: tuple[bytes, ...], stdin: int | None = None, stdout: int | None = None
-    ) -> Child:
-        """Start *argv* as a child without a terminal; what it says goes to the log, if not to *stdout*.
-
-        Raises:
-            OSError: no log file, no process, or no descriptor was to be had.
-        """
-        null = os.open("/dev/null", os.O_RDONLY)
-        try:
-            log = os.open(self.setup.log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                return spawn(
-                    Program(
-                        argv=argv,
-                        env=os.environb,
-                        cwd=b"/",
-                        umask=0o077,
-                        login=False,
-                        limits=self.setup.limits.without_core(),
-                        stdio=(null if stdin is None else stdin, log if stdout is None else stdout, log),
-                        tty=False,
-                    )
-                )
-            finally:
-                os.close(log)
-        finally:
-            os.close(null)
-
     def _start_daemon(self, now: float) -> None:
-        self._keep_name(now)
+        self.entrance.keep_name(now)
         try:
-            child = self._spawn_beside(self.setup.daemon_command)
+            child = spawn_beside(self.setup, self.setup.daemon_command)
         except OSError as error:
             self._log.line(f"the daemon cannot be started: {error}")
             self.supervision.could_not_start(now)
             return
         self.supervision.started(child.pid, now)
-        self._watch_exec(child, "the daemon")
-
-    def _watch_exec(self, child: Child, what: str) -> None:
-        def on_outcome(_events: int) -> None:
-            failure = outcome(child, self._selector.unregister)
-            if failure is not None:
-                self._log.line(
-                    f"{what} cannot be started: {failure.where.value}: {os.strerror(failure.errno)}"
-                )
-
-        self._selector.register(child.failed, selectors.EVENT_READ, on_outcome)
+        report_exec(self._selector, self._log, child, "the daemon")
 
     # --- connections
 
-    def _listen(self) -> None:
-        self._listen_at = None
-        self._selector.register(self.listener.socket, selectors.EVENT_READ, self._on_listener)
-
-    def _keep_name(self, now: float) -> None:
-        """Bind the socket again if its name is gone or another's: no daemon could find us."""
-        self._look_at = now + _LOOK_S
-        if self.listener.is_at(self.setup.socket_path):
-            return
-        try:
-            fresh = Listener.bind(self.setup.socket_path)
-        except OSError as error:
-            self._log.line(f"the socket's name is gone and cannot be bound: {error}")
-            return
-        self._log.line("the socket's name was gone: bound again")
-        if self._listen_at is None:
-            self._selector.unregister(self.listener.socket)
-        self.listener.socket.close()
-        self.listener = fresh
-        self._listen()
-
-    def _on_listener(self, _events: int) -> None:
-        try:
-            accepted, _ = self.listener.socket.accept()
-        except OSError as error:  # gone again, or no descriptor is left: then not at once again
-            self._log.line(f"accept: {error}")
-            self._selector.unregister(self.listener.socket)
-            self._listen_at = time.monotonic() + _REST_S
-            return
-        connection = Connection(accepted)
-        if connection.peer_is_ours():
-            self.admit(connection)
-        else:
-            connection.close()
-
-    def admit(self, connection: Connection) -> None:
-        silent = [it for it in self._connections if it.pid is None and it is not self._daemon]
-        if len(silent) >= _SILENT_CONNECTIONS:  # the newest may be the daemon's
-            self._drop(silent[0])
-        self._connections[connection] = None
-        self._selector.register(
-            connection.socket, selectors.EVENT_READ, partial(self._on_connection, connection)
-        )
-
     def expect_daemon(self, connection: Connection) -> None:
         """This connection is the daemon's, though it has not said HELLO yet."""
-        self.admit(connection)
-        self._daemon = connection
+        self.peers.admit(connection)
+        self.peers.daemon = connection
         self.supervision.connection_made()
 
-    def _on_connection(self, connection: Connection, events: int) -> None:
-        if not connection.open:
-            return
-        try:
-            if events & selectors.EVENT_WRITE:
-                self._pump(connection)
-            if events & selectors.EVENT_READ:
-                for message, descriptor in connection.receive_untrusted():
-                    self._receive(connection, message, descriptor)
-                    if not connection.open:
-                        return
-        except BlockingIOError:
-            return
-        except (EOFError, OSError):
-            self._drop(connection)
-        except (WireError, OffsetError) as error:
-            # Not what it said: that may be a whole environment, and equal lines are to be equal.
-            what = error.args[0] if error.args else None
-            kind = what.__name__ if isinstance(what, type) else type(what).__name__
-            self._log.line(f"a connection broke the protocol: {type(error).__name__}, {kind}")
-            self._drop(connection)
-
-    def _drop(self, connection: Connection) -> None:
-        if not connection.open:
-            return
-        self._selector.unregister(connection.socket)
-        del self._connections[connection]
-        connection.close()
-        if connection is self._daemon:
-            self._daemon = None
-            self._waiting.clear()
-            self.holder.daemon_gone()
-            now = time.monotonic()
-            self._look_at = now
-            self.supervision.connection_lost(connection.pid, now)
-
-    # --- sending
-
-    def _tell(self, message: Message, descriptor: int | None) -> None:
-        if self._daemon is not None and self._daemon.pid is not None:
-            self._send(self._daemon, message, descriptor)
-
-    def _send(self, connection: Connection, message: Message, descriptor: int | None = None) -> None:
-        if not connection.open:
-            return
-        try:
-            connection.send(message, descriptor)
-        except OSError:
-            self._drop(connection)
-            return
-        self._want_room(connection)
-
-    def _offer(self, terminal: Terminal) -> None:
-        """Send what *terminal* has, now if nobody else waits; otherwise in its turn."""
-        daemon = self._daemon
-        if daemon is None or terminal.queued or not terminal.has_news:
-            return
-        if daemon.is_clear and not self._waiting:
-            try:
-                _send_news(daemon, terminal)
-            except OSError:
-                self._drop(daemon)
-                return
-            if terminal.sent == terminal.end and daemon.is_clear:
-                return
-        if terminal.has_news:
-            terminal.queued = True
-            self._waiting.append(terminal)
-        self._want_room(daemon)
-
-    def _pump(self, connection: Connection) -> None:
-        """The socket takes more: what is queued, then the waiting terminals in turn."""
-        connection.flush()
-        if connection is self._daemon:
-            for _ in range(_TURNS_AT_ONCE):
-                if not connection.is_clear or not self._waiting:
-                    break
-                terminal = self._waiting.popleft()
-                _send_news(connection, terminal)
-                terminal.queued = terminal.has_news
-                if terminal.queued:
-                    self._waiting.append(terminal)
-        self._want_room(connection)
-
-    def _want_room(self, connection: Connection) -> None:
-        wants = not connection.is_clear or (connection is self._daemon and bool(self._waiting))
-        if wants != connection.writing:
-            connection.writing = wants
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wants else 0)
-            self._selector.modify(connection.socket, events, partial(self._on_connection, connection))
+    def _daemon_lost(self, connection: Connection) -> None:
+        self.holder.daemon_gone()
+        now = time.monotonic()
+        self.entrance.look_at = now
+        self.supervision.connection_lost(connection.pid, now)
 
     # --- what each message does
 
@@ -384,13 +204,13 @@ class Keeper:
             case wire.Stop():
                 self.supervision.stop()
             case wire.StartDaemon():
-                if self._daemon is None:
+                if self.peers.daemon is None:
                     self.supervision.ask(time.monotonic())
             case wire.Quit():
                 self._quit(connection)
             case wire.Upgrade(argv):
                 self._upgrade(connection, argv)
-            case _ if connection is not self._daemon or connection.pid is None:
+            case _ if connection is not self.peers.daemon or connection.pid is None:
                 _close(descriptor)
                 raise WireError(type(message))
             case wire.Open():
@@ -417,22 +237,19 @@ class Keeper:
         if connection.pid is not None:
             raise WireError(type(hello))
         if hello.version != wire.VERSION:
-            self._send(connection, Refused(f"this keeper speaks version {wire.VERSION}"))
-            self._drop(connection)
+            self.peers.send(connection, Refused(f"this keeper speaks version {wire.VERSION}"))
+            self.peers.drop(connection)
             return
-        if self._daemon is not None and self._daemon is not connection:
-            self._drop(self._daemon)
-        connection.greet(hello.pid)
-        self._daemon = connection
+        self.peers.greet_daemon(connection, hello.pid)
         self.supervision.connection_made()
         for terminal in self.holder:
-            self._tell(_here(terminal), terminal.master)
-        self._tell(wire.Ready(wire.VERSION, os.getpid()), None)
+            self.peers.tell(_here(terminal), terminal.master)
+        self.peers.tell(wire.Ready(wire.VERSION, os.getpid()), None)
 
     def _resume(self, connection: Connection, id_: StreamId, offset: int) -> None:
         terminal = self.holder.get(id_)
         if terminal is None or terminal.state is State.PREPARED:
-            self._send(connection, Refused("resume: no such terminal", id_))
+            self.peers.send(connection, Refused("resume: no such terminal", id_))
             return
         try:
             freed = terminal.resume(offset)
@@ -440,14 +257,14 @@ class Keeper:
             OffsetError
         ):  # dropping the link would help nobody: the daemon would come back and say it again
             text = f"resume: {offset} lies behind what was read, {terminal.end}"
-            self._send(connection, Refused(text, id_))
+            self.peers.send(connection, Refused(text, id_))
             return
         self.holder.freed(freed)
-        self._offer(terminal)
+        self.peers.offer(terminal)
 
     def _quit(self, connection: Connection) -> None:
         if len(self.holder):
-            self._send(connection, Refused(f"{len(self.holder)} terminals are here"))
+            self.peers.send(connection, Refused(f"{len(self.holder)} terminals are here"))
         else:
             self._is_over = True
 
@@ -456,7 +273,7 @@ class Keeper:
     def _upgrade(self, connection: Connection, argv: tuple[bytes, ...]) -> None:
         """First ask the new code whether it starts at all and knows the state's format; later is too late."""
         if self._check is not None or self._checked is not None:
-            self._send(connection, Refused("an upgrade is under way"))
+            self.peers.send(connection, Refused("an upgrade is under way"))
             return
         try:
             self._check = ask(
@@ -464,14 +281,14 @@ class Keeper:
                 self.state_header(),
                 len(self.lasting_terminals),
                 os.path.dirname(self.setup.socket_path),
-                self._spawn_beside,
+                partial(spawn_beside, self.setup),
             )
         except OSError as error:
-            self._send(connection, Refused(f"upgrade: {error}"))
+            self.peers.send(connection, Refused(f"upgrade: {error}"))
             return
         self._check_for = connection
         self._check_until = time.monotonic() + _CHECK_S
-        self._watch_exec(self._check.child, "the new keeper")
+        report_exec(self._selector, self._log, self._check.child, "the new keeper")
 
     def _upgrade_checked(self, check: Inquiry, exit_: Exit) -> None:
         asked_by = self._check_for
@@ -480,7 +297,7 @@ class Keeper:
         if refusal is None:
             self._checked = check.command
         elif asked_by is not None:
-            self._send(asked_by, Refused(f"upgrade: {refusal}"))
+            self.peers.send(asked_by, Refused(f"upgrade: {refusal}"))
 
     def upgrade_failed(self, error: Exception) -> None:
         """Go on as before."""
@@ -494,20 +311,23 @@ class Keeper:
 
     def state_header(self) -> bytes:
         return state.encode_header(
-            self.setup, self.listener.bound, self.supervision, self.daemon_pid, self.lasting_terminals
+            self.setup,
+            self.entrance.listener.bound,
+            self.supervision,
+            self.daemon_pid,
+            self.lasting_terminals,
         )
 
     @property
     def daemon_pid(self) -> int | None:
         """Of the daemon that is connected, or that is known to live without a connection."""
-        return self._daemon.pid if self._daemon is not None else self.supervision.foreign
+        return self.peers.daemon.pid if self.peers.daemon is not None else self.supervision.foreign
 
     def close(self) -> None:
         """Before the end of the process: let go of everything."""
         signal.set_wakeup_fd(-1)
-        for connection in list(self._connections):
-            self._drop(connection)
-        self.listener.close(self.setup.socket_path)
+        self.peers.close()
+        self.entrance.close()
 
 
 OWN_COMMAND: Final = (os.fsencode(sys.executable), b"-P", b"-m", b"cctm.keeper")
@@ -523,18 +343,6 @@ def _here(terminal: Terminal) -> wire.Here:
         terminal.end,
         terminal.exit if terminal.state is State.ENDED else None,
     )
-
-
-def _send_news(connection: Connection, terminal: Terminal) -> None:
-    if not terminal.flowing:
-        return
-    if terminal.sent < terminal.end:
-        connection.send_output(terminal)
-    if terminal.state is State.ENDED:
-        last_words = terminal.last_words()
-        if last_words is not None:
-            connection.send(last_words)
-            terminal.told_end = True
 
 
 def _runs(terminal: Terminal) -> bool:

@@ -16,10 +16,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, BinaryIO, Final, NamedTuple
 
+from cctm.keeper.fields import Exit, How, StreamId, text
 from cctm.keeper.spawn import Limits
 from cctm.keeper.supervision import GRACE_S, Supervision
 from cctm.keeper.terminal import State, Terminal
-from cctm.keeper.wire import Exit, How, StreamId, text
 
 VERSION: Final = 0
 # What `--check` prints if this code can go on with a state of that version and so many terminals. No other

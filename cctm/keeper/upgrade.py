@@ -26,7 +26,7 @@ def replace(keeper: Keeper) -> None:
     assert keeper.upgrade_to is not None
     state = _write(keeper)
     masters = (it.master for it in keeper.lasting_terminals)
-    kept = [state, keeper.listener.socket.fileno(), keeper.setup.lock, *masters]
+    kept = [state, keeper.entrance.listener.socket.fileno(), keeper.setup.lock, *masters]
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         if keeper.was_terminated:  # its handler ran, and the new code would not know

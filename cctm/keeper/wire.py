@@ -5,8 +5,7 @@
     OUTPUT  = id(16) ‖ offset(u64) ‖ bytes (1…65536)
     others  = one JSON object with exactly the fields of the message class
 
-In JSON an id is 32 hex digits, and what is bytes to the kernel (argv, env, cwd) is a string decoded as UTF-8
-with surrogateescape, so every byte string survives.
+How each field stands in JSON is in `fields`, whose types are names of this module too.
 
 **Invariants**
 
@@ -18,26 +17,24 @@ with surrogateescape, so every byte string survives.
 OPENED, HERE and ADOPT carry one descriptor each, attached to the first byte of their frame (SCM_RIGHTS). They
 arrive in the order of these frames and never after their frame's last byte; so the receiver keeps a queue of
 descriptors and takes one for each such message.
-
-Longer than other modules: it is the whole of §7's wire, half of it the table of messages, and the keeper and the
-daemon import it as one name.
 """
 
 import enum
 import json
 import struct
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple, NewType
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from cctm.keeper.fields import READ, WRITE, offset_untrusted
+from cctm.keeper.fields import Exit as Exit
+from cctm.keeper.fields import How as How
+from cctm.keeper.fields import StreamId as StreamId
+from cctm.keeper.fields import Where as Where
+from cctm.keeper.fields import WireError as WireError
 
 VERSION: Final = 0
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024  # an environment of 2 MiB in which every byte is escaped fits
 MAX_OUTPUT_BYTES: Final = 65536
-
-StreamId = NewType("StreamId", bytes)
-
-
-class WireError(Exception):
-    """The peer broke §7: drop the connection."""
 
 
 class Type(enum.IntEnum):
@@ -61,28 +58,6 @@ class Type(enum.IntEnum):
     OUTPUT = 37
     ENDED = 38
     REFUSED = 39
-
-
-class How(enum.IntEnum):
-    """How a program ended; the numbers are those of the event `closed` (SPEC.md §3)."""
-
-    EXITED = 0
-    SIGNALLED = 1
-    LOST = 2
-
-
-class Where(enum.StrEnum):
-    """Which step failed."""
-
-    PTY = "pty"
-    FORK = "fork"
-    CWD = "cwd"
-    EXEC = "exec"
-
-
-class Exit(NamedTuple):
-    how: How
-    code: int
 
 
 class Hello(NamedTuple):
@@ -232,120 +207,9 @@ _LENGTH: Final = struct.Struct(">I")
 _ACK: Final = struct.Struct(">16sQ")
 _OUTPUT_FRAME: Final = struct.Struct(">IB16sQ")
 _PLACE_BYTES: Final = _ACK.size
-_OFFSETS: Final = range(2**63)
 _NULLABLE: Final[Mapping[type[Message], frozenset[str]]] = {
     Failed: frozenset({"id", "ref"}),
     Refused: frozenset({"id"}),
-}
-
-
-# --- fields: one way per name to write it to JSON and to read it back
-
-
-def text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _bytes_untrusted(value: object) -> bytes:
-    if type(value) is not str or "\0" in value:
-        raise WireError(type(value))  # not the value: argv and environments hold secrets
-    return value.encode("utf-8", "surrogateescape")
-
-
-def _within(allowed: range) -> Callable[[object], int]:
-    def integer_untrusted(value: object) -> int:
-        if type(value) is not int or value not in allowed:
-            raise WireError(value)
-        return value
-
-    return integer_untrusted
-
-
-def _short_untrusted(value: object) -> str:
-    if type(value) is not str or len(value) > 1024:
-        raise WireError(value)
-    return value
-
-
-def _boolean_untrusted(value: object) -> bool:
-    if type(value) is not bool:
-        raise WireError(value)
-    return value
-
-
-def _id_untrusted(value: object) -> StreamId:
-    if type(value) is not str or len(value) != 32:
-        raise WireError(value)
-    id_ = bytes.fromhex(value)  # which skips spaces
-    if len(id_) != 16:
-        raise WireError(value)
-    return StreamId(id_)
-
-
-def _argv_untrusted(value: object) -> tuple[bytes, ...]:
-    if type(value) is not list:
-        raise WireError(type(value))
-    return tuple(_bytes_untrusted(item) for item in value)
-
-
-def _env_untrusted(value: object) -> dict[bytes, bytes]:
-    if type(value) is not dict:
-        raise WireError(type(value))
-    env = {_bytes_untrusted(name): _bytes_untrusted(setting) for name, setting in value.items()}
-    if any(not name or b"=" in name for name in env):
-        raise WireError(type(value))
-    return env
-
-
-def _exit_untrusted(value: object) -> Exit | None:
-    if value is None:
-        return None
-    if type(value) is not list or len(value) != 2:
-        raise WireError(value)
-    return Exit(_how_untrusted(value[0]), _code_untrusted(value[1]))
-
-
-def _how_untrusted(value: object) -> How:
-    return How(_within(range(len(How)))(value))
-
-
-def _where_untrusted(value: object) -> Where:
-    return Where(_short_untrusted(value))
-
-
-_code_untrusted: Final = _within(range(256))
-
-_READ: Final[Mapping[str, Callable[[object], object]]] = {
-    "argv": _argv_untrusted,
-    "base": _within(_OFFSETS),
-    "code": _code_untrusted,
-    "cols": _within(range(1, 65536)),
-    "cwd": _bytes_untrusted,
-    "end": _within(_OFFSETS),
-    "env": _env_untrusted,
-    "errno": _within(range(4096)),
-    "exit": _exit_untrusted,
-    "how": _how_untrusted,
-    "id": _id_untrusted,
-    "login": _boolean_untrusted,
-    "offset": _within(_OFFSETS),
-    "pid": _within(range(1, 2**31)),
-    "ref": _within(_OFFSETS),
-    "rows": _within(range(1, 65536)),
-    "signal": _within(range(1, 65)),
-    "started": _within(_OFFSETS),
-    "tag": _short_untrusted,
-    "text": _short_untrusted,
-    "umask": _within(range(0o1000)),
-    "version": _within(_OFFSETS),
-    "where": _where_untrusted,
-}
-
-_WRITE: Final[Mapping[str, Callable[[Any], object]]] = {
-    "argv": lambda argv: [text(item) for item in argv],
-    "cwd": text,
-    "env": lambda env: {text(name): text(setting) for name, setting in env.items()},
-    "id": bytes.hex,
 }
 
 
@@ -362,7 +226,7 @@ def encode(message: Message) -> bytes:
         case _:
             fields: dict[str, object] = {}
             for name, value in message._asdict().items():
-                write = _WRITE.get(name)
+                write = WRITE.get(name)
                 fields[name] = value if write is None or value is None else write(value)
             payload = json.dumps(fields, separators=(",", ":")).encode("ascii")
     return b"%b%c%b" % (_LENGTH.pack(len(payload) + 1), TYPES[type(message)], payload)
@@ -385,10 +249,10 @@ def decode_untrusted(kind: int, payload: bytes | bytearray | memoryview) -> Mess
                 if not 1 <= len(payload) - _PLACE_BYTES <= MAX_OUTPUT_BYTES:
                     raise WireError(len(payload))
                 id_, offset = _ACK.unpack_from(payload)
-                return Output(StreamId(id_), _offset_untrusted(offset), bytes(payload[_PLACE_BYTES:]))
+                return Output(StreamId(id_), offset_untrusted(offset), bytes(payload[_PLACE_BYTES:]))
             case Type.ACK:
                 id_, offset = _ACK.unpack(payload)
-                return Ack(StreamId(id_), _offset_untrusted(offset))
+                return Ack(StreamId(id_), offset_untrusted(offset))
             case _:
                 return _decode_json_untrusted(CLASSES[Type(kind)], bytes(payload))
     except (
@@ -397,9 +261,6 @@ def decode_untrusted(kind: int, payload: bytes | bytearray | memoryview) -> Mess
         struct.error,
     ) as error:  # of the decoders below; UnicodeError is a ValueError
         raise WireError(kind) from error
-
-
-_offset_untrusted: Final = _within(_OFFSETS)
 
 
 def _decode_json_untrusted(message: type[Message], payload: bytes) -> Message:
@@ -411,7 +272,7 @@ def _decode_json_untrusted(message: type[Message], payload: bytes) -> Message:
     for name in message._fields:
         value = fields[name]
         is_null = value is None and name in nullable
-        values.append(None if is_null else _READ[name](value))
+        values.append(None if is_null else READ[name](value))
     decoded = message(*values)
     match decoded:
         case Failed(id_, ref) if (id_ is None) is (ref is None):

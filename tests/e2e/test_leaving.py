@@ -1,5 +1,6 @@
 """However a client goes, its window is as it was, nothing is said that is no sentence, and the terminal stays."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -142,3 +143,52 @@ def test_odd_arguments_get_a_sentence(machine: Machine, arguments: tuple[str | b
     assert done.stderr.strip()
     assert done.returncode in {0, 1, 2}
     assert machine.terminals("-a") == {}
+
+
+def lose_the_daemon(machine: Machine) -> int:
+    """Nobody answers until the keeper, whose pid this is, goes on."""
+    daemon, keeper = machine.daemon_pid, machine.keeper_pid
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(daemon, signal.SIGKILL)
+    return keeper
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_session_that_waits_for_the_daemon(
+    machine: Machine, tmp_path: Path, number: int
+) -> None:
+    screen = opened(machine, tmp_path / "stderr")
+    keeper = lose_the_daemon(machine)
+    try:
+        until(lambda: b"start.lock" in b"".join(open_files(screen.pid)), "it waits for the daemon")
+        os.kill(screen.pid, number)
+        assert screen.wait() == 0
+        assert b"\x1b[?2004l" in screen.received
+        assert screen.received.rstrip().endswith(b"\x1b[?1049l")
+        assert b"[detached from work]" in (tmp_path / "stderr").read_bytes()
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+        screen.close()
+
+
+def test_a_session_ends_when_its_terminal_is_gone_for_good(machine: Machine, tmp_path: Path) -> None:
+    screen = opened(machine, tmp_path / "stderr")
+    try:
+        os.kill(screen.pid, signal.SIGSTOP)
+        os.kill(machine.daemon_pid, signal.SIGKILL)
+        machine.run("kill", "work")
+        machine.run("rm", "work")
+        os.kill(screen.pid, signal.SIGCONT)
+        assert screen.wait(deadline_s=15) == 1
+        assert b"\x1b[?2004l" in screen.received
+        assert b"There is no terminal" in (tmp_path / "stderr").read_bytes()
+    finally:
+        screen.close()
+
+
+def open_files(pid: int) -> list[bytes]:
+    found = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.fsencode(path.readlink()))
+    return found

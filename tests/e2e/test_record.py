@@ -280,12 +280,13 @@ def test_removing_and_pruning_delete_the_record(machine: Machine) -> None:
     assert machine.run("prune", "--keep", "150K", check=False).returncode == 1
     assert set(machine.terminals("-a")) == {"two", "three", "busy"}
     done = machine.run("prune", "--keep", "150K", "--yes")
-    assert b"Deleted 1 records" in done.stdout
+    assert b"Deleted 1 record (" in done.stdout
     assert set(machine.terminals("-a")) == {"three", "busy"}
     assert len(list((machine.home / "archive").iterdir())) == 2
-    assert b"in 2 terminals" in machine.run("du").stdout
+    assert b"in 2 terminals;" in machine.run("du").stdout
     machine.run("prune", "--older-than", "0s", "--yes")
     assert set(machine.terminals("-a")) == {"busy"}
+    assert b"in 1 terminal;" in machine.run("du").stdout
 
 
 def test_export_writes_text_without_escape_sequences(machine: Machine, tmp_path: Path) -> None:

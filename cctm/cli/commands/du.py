@@ -28,4 +28,4 @@ def command(as_json: bool) -> None:  # noqa: FBT001
         click.echo(f"{words.size(row.stored_bytes):>9}  {words.printable(row.name)}  {words.state(row)}")
     total = words.size(sum(row.stored_bytes for row in rows))
     free = words.size(shutil.disk_usage(home.root).free) if rows else "?"
-    click.echo(f"{total:>9}  in {len(rows)} terminals; {free} free on that disk")
+    click.echo(f"{total:>9}  in {words.count(len(rows), 'terminal')}; {free} free on that disk")

@@ -131,9 +131,8 @@ def verify(target: str) -> None:
             click.echo(f"{name}: {words.printable(str(finding))}")
         flaws = sum(not finding.is_note for finding in report.findings)
         flawed += flaws > 0
-        verdict = "good" if not flaws else "1 flaw" if flaws == 1 else f"{flaws} flaws"
-        click.echo(
-            f"{name}: {verdict}; {report.entries} entries in {report.logs} logs, {words.size(report.bytes)}"
-        )
+        verdict = words.count(flaws, "flaw") if flaws else "good"
+        entries, logs = words.count(report.entries, "entry", "entries"), words.count(report.logs, "log")
+        click.echo(f"{name}: {verdict}; {entries} in {logs}, {words.size(report.bytes)}")
     if flawed:
         raise click.exceptions.Exit(1)

@@ -64,12 +64,11 @@ def command(older_s: int | None, keep_bytes: int | None, yes: bool) -> None:  # 
         if not rows:
             click.echo("Nothing to delete.", err=True)
             return
-        total = words.size(sum(row.stored_bytes for row in rows))
+        what = f"{words.count(len(rows), 'record')} ({words.size(sum(row.stored_bytes for row in rows))})"
         if not yes:
             if not os.isatty(0):
-                raise UserError(
-                    f"{len(rows)} records ({total}) would be deleted.", "Say --yes to delete them."
-                )
-            click.confirm(f"Delete these {len(rows)} records ({total})?", abort=True, err=True)
+                raise UserError(f"{what} would be deleted.", "Say --yes to delete.")
+            click.confirm(f"Delete {what}?", abort=True, err=True)
         deleted = ask(only_say=False)
-        click.echo(f"Deleted {len(deleted)} records ({total}).")
+        freed = words.size(sum(row.stored_bytes for row in deleted))
+        click.echo(f"Deleted {words.count(len(deleted), 'record')} ({freed}).")

@@ -9,7 +9,6 @@ import pytest
 
 from archive_fixtures import DEVICE, drawn, read_file, write_file
 from cctm.archive.catalogue import (
-    SCHEMA,
     About,
     Catalogue,
     CatalogueDamagedError,
@@ -18,6 +17,7 @@ from cctm.archive.catalogue import (
     KeyframePlace,
     State,
 )
+from cctm.archive.database import SCHEMA
 from cctm.archive.storage import LogRef
 from cctm.home import HomeError
 from cctm.protocol.events import How
@@ -143,7 +143,9 @@ def test_another_device_cannot_read_it(catalogue, path):
 
 
 def spoil(catalogue, table, column, channel):
-    catalogue._connection.execute(f"UPDATE {table} SET {column} = x'00' WHERE channel = ?", (channel,))
+    catalogue._database.connection.execute(
+        f"UPDATE {table} SET {column} = x'00' WHERE channel = ?", (channel,)
+    )
 
 
 def test_a_row_that_does_not_open_hides_no_other(catalogue):
@@ -184,10 +186,10 @@ def test_what_is_sealed_for_one_channel_does_not_pass_for_another(catalogue, pat
     catalogue.put_about(ONE, ABOUT)
     catalogue.put_about(TWO, ENDED)
     catalogue.put_writer(ONE, drawn("seed"))
-    catalogue._connection.execute(
+    catalogue._database.connection.execute(
         "UPDATE channels SET about = (SELECT about FROM channels WHERE channel = ?)", (ONE,)
     )
-    catalogue._connection.execute("UPDATE writers SET channel = ?", (TWO,))
+    catalogue._database.connection.execute("UPDATE writers SET channel = ?", (TWO,))
     assert catalogue.about(ONE) == ABOUT
     with pytest.raises(CatalogueDamagedError):
         catalogue.about(TWO)
@@ -197,13 +199,13 @@ def test_what_is_sealed_for_one_channel_does_not_pass_for_another(catalogue, pat
 
 def test_values_of_a_wrong_size_are_damage(catalogue):
     catalogue.put_checkpoint(CHECKPOINT)
-    catalogue._connection.execute("UPDATE logs SET head = x'00'")
+    catalogue._database.connection.execute("UPDATE logs SET head = x'00'")
     with pytest.raises(CatalogueDamagedError):
         catalogue.checkpoints(ONE)
 
 
 def test_a_newer_one_is_refused_in_words_and_left_alone(catalogue, path):
-    catalogue._connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    catalogue._database.connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
     catalogue.close()
     before = read_file(path)
     for opening in (Catalogue.open, Catalogue.open_read_only):
@@ -213,7 +215,7 @@ def test_a_newer_one_is_refused_in_words_and_left_alone(catalogue, path):
 
 
 def test_an_older_one_is_damage_so_that_it_is_rebuilt(catalogue, path):
-    catalogue._connection.execute(f"PRAGMA user_version = {SCHEMA - 1}")
+    catalogue._database.connection.execute(f"PRAGMA user_version = {SCHEMA - 1}")
     for opening in (Catalogue.open, Catalogue.open_read_only):
         with pytest.raises(CatalogueDamagedError):
             opening(path, DEVICE.wrap_key)
@@ -229,7 +231,7 @@ def test_a_checkpoint_says_how_the_program_ended(catalogue, ended):
 
 def test_an_end_that_nobody_knows_is_damage(catalogue):
     catalogue.put_checkpoint(CHECKPOINT)
-    catalogue._connection.execute("UPDATE logs SET how = 99")
+    catalogue._database.connection.execute("UPDATE logs SET how = 99")
     with pytest.raises(CatalogueDamagedError):
         catalogue.checkpoints(ONE)
 

@@ -22,8 +22,9 @@ from cctm.archive.files import list_channels, list_files
 from cctm.archive.finding import Fault, Finding
 from cctm.archive.fold import NO_STREAM, Hole
 from cctm.archive.opening import Opener
-from cctm.archive.reader import AmbiguousTerminalError, Archive, NoSuchTerminalError, Terminal, resolve
+from cctm.archive.reader import Archive, Terminal
 from cctm.archive.recover import recover_channel
+from cctm.archive.targets import NoSuchTerminalError
 from cctm.home import HomeError
 from cctm.protocol.entry import EntryKind
 from cctm.protocol.events import Input, Opened
@@ -178,42 +179,13 @@ def test_a_file_removed_while_its_size_is_asked_for_counts_nothing(archive, home
     assert archive.bytes_on_disk(recording.channel) == size
 
 
-def terminal(first_byte, name, state=State.RUNNING):
-    return Terminal(ChannelId(bytes([first_byte]) + bytes(31)), About(name, (b"x",), b"/", 0, state), 0)
-
-
-OLD, NEW = terminal(0xA1, "work", State.ENDED), terminal(0xA2, "work", State.ENDED)
-RUNS, OTHER = terminal(0xB1, "work"), terminal(0xB2, "a1")
-
-
-@pytest.mark.parametrize(
-    ("text", "terminals", "found"),
-    [
-        ("work", [OLD, NEW], NEW),
-        ("work", [OLD, RUNS, NEW], RUNS),
-        ("a2", [OLD, NEW, RUNS], NEW),
-        ("a1", [OLD, NEW, OTHER], OTHER),
-        (OLD.channel.hex(), [OLD, NEW], OLD),
-    ],
-)
-def test_a_name_means_the_running_then_the_newest_and_an_id_comes_after_names(text, terminals, found):
-    assert resolve(text, terminals) == found
-
-
-def test_what_means_nothing_or_several_is_said_with_its_candidates():
-    for text in ("nobody", "", "c"):
-        with pytest.raises(NoSuchTerminalError) as missing:
-            resolve(text, [OLD, NEW])
-        assert missing.value.text == text
-    with pytest.raises(AmbiguousTerminalError) as several:
-        resolve("a", [OLD, NEW, RUNS])
-    assert several.value.candidates == (OLD, NEW)
-
-
-def test_the_archive_resolves_among_its_terminals(archive, home):
+def test_the_archive_resolves_names_and_ids_among_its_terminals(archive, home):
     recording = small_recording()
     recording.write(home)
     assert archive.resolve("work").channel == recording.channel
+    assert archive.resolve(recording.channel.hex()[:4]).channel == recording.channel
+    with pytest.raises(NoSuchTerminalError):
+        archive.resolve(recording.channel.hex()[:3])
 
 
 # -- the tail

@@ -15,7 +15,8 @@ from archive_fixtures import (
     small_recording,
     write_file,
 )
-from cctm.archive.catalogue import SCHEMA, About, Catalogue, State
+from cctm.archive.catalogue import About, Catalogue, State
+from cctm.archive.database import SCHEMA
 from cctm.archive.device import encode_device_file
 from cctm.archive.opening import Opener
 from cctm.archive.reader import Archive

@@ -6,7 +6,8 @@ import socket
 import pytest
 
 from archive_fixtures import make_home
-from cctm.cli.client import Client, DaemonGoneError, RefusedError, daemon_if_running, try_connect
+from cctm.cli import client as client_module
+from cctm.cli.client import Client, DaemonGoneError, DaemonSilentError, RefusedError, try_connect
 from cctm.cli.errors import UserError
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import encode_message
@@ -92,8 +93,6 @@ def test_what_no_message_can_carry_is_said(pair, request_):
 def test_where_no_daemon_runs_there_is_no_connection(tmp_path):
     home = make_home(tmp_path / "home")
     assert try_connect(home) is None
-    with daemon_if_running(home) as found:
-        assert found is None
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(home.control_socket)
     assert try_connect(home) is None
@@ -110,6 +109,18 @@ def test_a_daemon_that_leaves_while_it_is_greeted_is_none(tmp_path):
             os._exit(0)
         assert try_connect(home) is None
         os.waitpid(pid, 0)
+
+
+def test_a_daemon_that_does_not_answer_is_named_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(client_module, "GREETING_S", 0.05)
+    home = make_home(tmp_path / "home")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(home.control_socket)
+        listener.listen()  # as a stopped process does: the kernel takes the connection, and nobody reads it
+        with pytest.raises(DaemonSilentError) as caught:
+            try_connect(home)
+    assert f"pid {os.getpid()}" in caught.value.what
+    assert f"kill -CONT {os.getpid()}" in caught.value.advice
 
 
 def test_a_daemon_of_another_version_is_said(tmp_path):

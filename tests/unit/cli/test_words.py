@@ -41,6 +41,20 @@ def test_a_size_is_said_in_binary_units(count, said):
     assert words.size(count) == said
 
 
+@pytest.mark.parametrize(
+    ("number", "words_", "said"),
+    [
+        (0, ("log",), "0 logs"),
+        (1, ("log",), "1 log"),
+        (2, ("log",), "2 logs"),
+        (1, ("entry", "entries"), "1 entry"),
+        (8, ("entry", "entries"), "8 entries"),
+    ],
+)
+def test_a_number_of_things_agrees_with_them(number, words_, said):
+    assert words.count(number, *words_) == said
+
+
 @given(st.integers(1024, 1 << 49))
 def test_a_size_has_at_most_four_digits_and_is_off_by_a_twentieth_at_most(count):
     number, unit = words.size(count).split()

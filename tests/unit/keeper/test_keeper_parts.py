@@ -134,7 +134,7 @@ def keeper(tmp_path):
 def connect(keeper):
     ours, theirs = socket.socketpair()
     connection = Connection(theirs)
-    keeper.admit(connection)
+    keeper.peers.admit(connection)
     return Driver(ours)
 
 
@@ -190,7 +190,7 @@ def test_a_failing_execv_leaves_everything_as_it_was(keeper):
     with pytest.raises(FileNotFoundError):
         upgrade.replace(keeper)
     assert not os.get_inheritable(keeper.setup.lock)
-    assert not keeper.listener.socket.get_inheritable()
+    assert not keeper.entrance.listener.socket.get_inheritable()
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
 
 
