@@ -2,7 +2,7 @@
 
     idle  ──push: all sent──► idle
     idle  ──push: the socket is full──► blocked ──writable, all sent──► idle
-    blocked and more than LAG behind ──► skips to the newest, and is told so (Skipped)
+    blocked and more than LAG behind ──► skips to the newest, and is told so (Repaint)
 
 Invariants: at most one unfinished frame and the queued messages are held per client; output is not queued, it
 is read from `Recent` when there is room. So a slow or stopped client costs a fixed amount of memory and holds
@@ -18,7 +18,8 @@ import trio
 
 from cctm.cctmd.recent import Recent
 from cctm.protocol.control.frames import MAX_OUTPUT, encode_message, output_head
-from cctm.protocol.control.replies import Skipped
+from cctm.protocol.control.replies import Repaint
+from cctm.protocol.control.values import Mode
 
 MAX_QUEUED_MESSAGES: Final = 256
 
@@ -82,8 +83,8 @@ class Feed:
         if self._blocked or self._recent is None:
             return
         if self._cursor == self._recent.end - len(data) and len(data) <= MAX_OUTPUT:
+            self._transmit(output_head(self._cursor, len(data)), data)
             self._cursor += len(data)
-            self._transmit(output_head(len(data)), data)
         else:
             self._pump()
 
@@ -118,12 +119,11 @@ class Feed:
 
     def _frame_output(self, recent: Recent) -> None:
         if self._cursor < recent.base:
-            skipped = Skipped(recent.base - self._cursor, recent.base)
-            self._messages.append(encode_message(skipped))
+            self._messages.append(encode_message(Repaint(Mode.RAW)))
             self._cursor = recent.base
         data = recent.read(self._cursor, MAX_OUTPUT)
+        self._messages.append(output_head(self._cursor, len(data)) + data)
         self._cursor += len(data)
-        self._messages.append(output_head(len(data)) + data)
 
     def _transmit(self, head: bytes, data: bytes) -> None:
         try:

@@ -33,6 +33,7 @@ RECONNECT_S: Final = 30.0
 RETRY_S: Final = 0.2
 FORGET_KEYS_S: Final = 5.0
 BELL: Final = b"\a"
+ST: Final = b"\x1b\\"  # ends a sequence that was cut, and is nothing where there was none
 LEAVING: Final = frozenset({signal.SIGHUP, signal.SIGTERM})
 
 
@@ -129,16 +130,16 @@ class Session:
 
     def _take(self, message: tuple[object, ...]) -> None:
         match message:
-            case replies.Output(data):
-                self._offset += len(data)
+            case replies.Output(offset, data):
+                self._offset = offset + len(data)
                 self._modes.feed(data)
                 terminal.write(data)
-            case replies.History(data):
+            case replies.History(data) | replies.Painted(data):
                 self._modes.feed(data)
                 terminal.write(data)
-            case replies.Skipped(_, offset):
-                self._offset = offset
-                terminal.write(self._modes.undo())
+            case replies.Repaint():
+                terminal.write(ST + self._modes.undo())
+                self._modes = Modes()
             case replies.NameChanged(name):
                 self._attached = self._attached._replace(name=name)
             case replies.Notice(_, text):

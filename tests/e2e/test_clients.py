@@ -135,8 +135,7 @@ def test_a_client_that_never_reads_costs_nothing_while_a_terminal_floods(daemon:
         other.attach("quiet")
         other.say(requests.Input(b"hello\r"))
         other.read_until(b"hello\r\nhello\r\n")
-        skipped = stopped.hear(replies.Skipped)
-        assert skipped.length > 0
+        stopped.hear(replies.Repaint)
         stopped.read_until(b"nobody reads")
         other.say(requests.Kill("flood", 0))
         other.hear(replies.Done)

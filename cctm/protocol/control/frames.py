@@ -45,6 +45,9 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     22: requests.Kick,
     23: requests.Join,
     24: requests.AskShares,
+    25: requests.Hold,
+    26: requests.Show,
+    27: requests.AskScreen,
     64: replies.Welcome,
     65: replies.Refused,
     66: replies.Done,
@@ -54,7 +57,7 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     70: replies.Output,
     71: replies.Painted,
     72: replies.History,
-    73: replies.Skipped,
+    73: replies.Repaint,
     74: replies.Resized,
     75: replies.NameChanged,
     76: replies.Notice,
@@ -67,6 +70,7 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     83: replies.Link,
     84: replies.Clients,
     85: replies.Shares,
+    86: replies.Screen,
 }
 TYPES: Final = {message: number for number, message in MESSAGES.items()}
 
@@ -114,6 +118,9 @@ def _fits(message: type[tuple[object, ...]], values: Value) -> bool:
     )
 
 
+_OUTPUT: Final = bytes((0x90 + 1 + len(replies.Output._fields), TYPES[replies.Output]))
+
+
 def encode_message(message: tuple[object, ...]) -> bytes:
     """A whole frame.
 
@@ -127,14 +134,15 @@ def encode_message(message: tuple[object, ...]) -> bytes:
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 
-def output_head(size: int) -> bytes:
+def output_head(offset: int, size: int) -> bytes:
     """What stands before the *size* bytes of an Output in its frame, so that they need not be copied into one."""
+    head = _OUTPUT + encode(offset)
     if size < 1 << 8:
-        head = bytes((0x92, TYPES[replies.Output], 0xC4, size))
+        head += bytes((0xC4, size))
     elif size < 1 << 16:
-        head = bytes((0x92, TYPES[replies.Output], 0xC5)) + size.to_bytes(2, "big")
+        head += b"\xc5" + size.to_bytes(2, "big")
     else:
-        head = bytes((0x92, TYPES[replies.Output], 0xC6)) + size.to_bytes(4, "big")
+        head += b"\xc6" + size.to_bytes(4, "big")
     return (len(head) + size).to_bytes(LENGTH_BYTES, "big") + head
 
 

@@ -10,7 +10,7 @@ import trio.testing
 from cctm.cctmd.feed import MAX_QUEUED_MESSAGES, Feed
 from cctm.cctmd.recent import ATTACHED_LIMIT, Recent
 from cctm.protocol.control.frames import MAX_OUTPUT, FrameReader
-from cctm.protocol.control.replies import Ended, History, NameChanged, Notice, Output, Skipped
+from cctm.protocol.control.replies import Ended, History, NameChanged, Notice, Output, Repaint
 
 
 class Peer:
@@ -91,7 +91,7 @@ async def test_output_is_sent_at_once():
         recent = following(feed)
         grow(feed, recent, b"one ")
         grow(feed, recent, b"two")
-        assert peer.read_all() == [Output(b"one "), Output(b"two")]
+        assert peer.read_all() == [Output(0, b"one "), Output(4, b"two")]
         assert feed.behind_bytes == 0
 
 
@@ -155,7 +155,7 @@ async def test_messages_keep_their_order_and_go_before_output_that_waits():
             nursery.start_soon(feed.run)
             with closing(nursery):
                 await until(lambda: peer.read() + len(peer.output) >= len(b"output") and peer.output)
-        assert peer.messages == [*first, NameChanged("new"), NameChanged("newer"), Output(b"output")]
+        assert peer.messages == [*first, NameChanged("new"), NameChanged("newer"), Output(0, b"output")]
 
 
 async def test_a_frame_that_was_taken_in_part_is_finished_before_anything_else():
@@ -178,7 +178,7 @@ async def test_a_frame_that_was_taken_in_part_is_finished_before_anything_else()
         assert names == [str(start) for start in range(0, len(data), 60_000)]
 
 
-async def test_a_reader_that_stopped_skips_what_is_no_longer_kept_and_is_told_how_much():
+async def test_a_reader_that_stopped_skips_what_is_no_longer_kept_and_is_told():
     with connected() as (feed, peer):
         recent = following(feed)
         recent.limit = 100_000
@@ -194,11 +194,10 @@ async def test_a_reader_that_stopped_skips_what_is_no_longer_kept_and_is_told_ho
             nursery.start_soon(feed.run)
             with closing(nursery):
                 await until(lambda: not peer.read() and feed.behind_bytes == 0)
-        [skipped] = [message for message in peer.messages if isinstance(message, Skipped)]
+        [skipped] = [message for message in peer.messages if isinstance(message, Repaint)]
         before = peer.messages[: peer.messages.index(skipped)]
         behind = peer.messages[peer.messages.index(skipped) + 1 :]
-        seen = sum(len(message.data) for message in before)
-        assert skipped == Skipped(recent.base - seen, recent.base)
+        assert before[-1].offset + len(before[-1].data) < behind[0].offset == recent.base
         assert b"".join(message.data for message in behind) == newest
 
 
