@@ -21,6 +21,8 @@ from cctm.protocol.control.replies import Row
 from cctm.protocol.control.values import Reason, Scope
 from cctm.protocol.events import is_name
 from cctm.protocol.keys import ChannelId
+from cctm.screen.dump import dump_shown
+from cctm.screen.picture import text_of
 
 SETTLE_S: Final = 5
 PART_BYTES: Final = 256 * 1024  # of rows in one Listing, far below what a frame holds
@@ -59,6 +61,10 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
             return _in_parts(await _prune(terminals, message))
         case requests.AskClients(target):
             return [_clients(terminals.find_alive(target))]
+        case requests.DetachClient(target, number):
+            _detach(terminals.find_alive(target), number)
+        case requests.AskScreen(target, drawn):
+            return [await _screen(terminals.find_alive(target), is_drawn=drawn)]
         case _:
             raise RefusedError(
                 Reason.NOT_YET, f"This daemon (version {__version__}) cannot do that.", "Upgrade it."
@@ -207,6 +213,30 @@ async def _prune(terminals: Terminals, request: requests.Prune) -> list[Row]:
 
 
 def _clients(terminal: Terminal) -> replies.Clients:
-    return replies.Clients(
-        [[number, viewer.feed.behind_bytes] for number, viewer in enumerate(terminal.viewers)]
+    return replies.Clients([viewer.row(number) for number, viewer in enumerate(terminal.viewers)])
+
+
+def _detach(terminal: Terminal, number: int) -> None:
+    if number >= len(terminal.viewers):
+        raise RefusedError(
+            Reason.FAILED,
+            f"{terminal.name!r} has no client {number}.",
+            "See `cctm clients` for those it has.",
+        )
+    terminal.viewers[number].release("another client detached it")
+
+
+async def _screen(terminal: Terminal, *, is_drawn: bool) -> replies.Screen:
+    fold = await terminal.shown.live()
+    picture = fold.picture()
+    return replies.Screen(
+        picture.cols,
+        picture.rows,
+        picture.cursor.col,
+        picture.cursor.row,
+        picture.cursor.visible,
+        fold.modes.alternate,
+        picture.title,
+        [text_of(row) for row in picture.lines],
+        dump_shown(fold) if is_drawn else b"",
     )

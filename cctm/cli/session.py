@@ -54,7 +54,7 @@ def attach_request(target: str, rights: Rights, others: Others) -> requests.Atta
         cols=cols,
         rows=rows,
         term=os.environ.get("TERM", ""),
-        mode=Mode.RAW,
+        mode=Mode.AUTO,
         rights=rights,
         others=others,
         resume=None,
