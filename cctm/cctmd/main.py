@@ -29,6 +29,7 @@ from cctm.archive.storage import Storage
 from cctm.cctmd import control, resuming
 from cctm.cctmd.clock import Clock
 from cctm.cctmd.daemon import Daemon
+from cctm.cctmd.keeper_link import HomeGoneError
 from cctm.cctmd.room import RoomWatch
 from cctm.cctmd.services import Services
 from cctm.cctmd.sockets import listen
@@ -61,8 +62,12 @@ def main() -> int:
         _say_why(home, error.what, error.advice)
         return EXIT_CANNOT_START
     except (OSError, ExceptionGroup) as error:
+        first = _first(error)
+        if isinstance(first, HomeGoneError):
+            LOG.error("%s is gone, and so is the keeper: there is nothing left to serve", home.root)  # noqa: TRY400
+            return EXIT_CANNOT_START
         LOG.exception("the daemon failed")
-        _say_why(home, f"The daemon cannot go on: {_first(error)}.", f"See {home.daemon_log}.")
+        _say_why(home, f"The daemon cannot go on: {first}.", f"See {home.daemon_log}.")
         return EXIT_CANNOT_START
     return 0
 

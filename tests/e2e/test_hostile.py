@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import socket
 import sqlite3
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cctm.keeper import wire
-from machine import Machine, alive, until
+from machine import Machine, alive, processes_of, until
 
 PRINT = (
     "import os, sys, tty; tty.setraw(1); data = open(sys.argv[1], 'rb').read(); at = 0\n"
@@ -150,3 +151,15 @@ def test_a_client_that_breaks_the_protocol_or_half_of_it_disturbs_nobody(machine
     assert machine.daemon_pid == daemon
     for connection in connections:
         connection.close()
+
+
+@pytest.mark.parametrize("in_its_place", [None, "an empty directory"])
+def test_a_daemon_without_home_and_keeper_ends(machine: Machine, in_its_place: str | None) -> None:
+    machine.run("new", "-d", "--", "cat")
+    daemon, keeper = machine.daemon_pid, machine.keeper_pid
+    shutil.rmtree(machine.home)
+    if in_its_place is not None:
+        machine.home.mkdir(mode=0o700)
+    os.kill(keeper, signal.SIGKILL)
+    until(lambda: not alive(daemon), "the daemon ends")
+    until(lambda: not processes_of(machine.home), "no keeper is left either")
