@@ -133,6 +133,7 @@ class Terminal:
     def end(self, ending: Ending) -> None:
         """The program ended and all its output was taken."""
         self.ending = ending
+        self.release(Held.QUOTA)  # what is left is little, and must get its end
         self.recorder.close(ending.how, ending.code)
         for viewer in list(self.viewers):
             viewer.terminal_ended(ending)
