@@ -80,6 +80,41 @@ def test_what_cannot_be_unlinked_is_forgotten_all_the_same_and_told(home):
     catalogue.close()
 
 
+class FullCatalogue:
+    """It has room to forget once the files of *directory* are gone, and *is_roomy*."""
+
+    def __init__(self, directory, *, is_roomy):
+        self.directory = directory
+        self.is_roomy = is_roomy
+        self.forgotten = []
+
+    def forget(self, channel):
+        if not self.is_roomy or os.listdir(self.directory):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.forgotten.append(channel)
+
+
+def test_on_a_full_disk_a_start_unlinks_first_and_keeps_the_directory_until_it_can_forget(home):
+    interrupt(home, ONE)
+    removed = directory(home, ONE) + ".removed"
+    catalogue = FullCatalogue(removed, is_roomy=False)
+    failed = finish_removals(home.archive, catalogue)
+    assert {channel: error.errno for channel, error in failed.items()} == {ONE.channel: errno.ENOSPC}
+    assert os.listdir(removed) == []
+    catalogue.is_roomy = True
+    assert finish_removals(home.archive, catalogue) == {}
+    assert catalogue.forgotten == [ONE.channel]
+    assert os.listdir(home.archive) == [TWO.channel.hex()]
+
+
+def test_making_room_follows_no_link(home, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kept").touch()
+    os.symlink(tmp_path / "elsewhere", tmp_path / "link")
+    Disk().empty_directory(str(tmp_path / "link"))
+    assert os.listdir(tmp_path / "elsewhere") == ["kept"]
+
+
 def test_only_what_we_would_have_named_is_removed(home):
     names = [".removed", "x.removed", "AB" * 32 + ".removed", "ab" * 31 + ".removed"]
     for name in names:
