@@ -96,6 +96,20 @@ def test_one_damaged_row_of_the_catalogue_stops_no_other_terminal(machine: Machi
     assert all(alive(pid) for pid in pids)
 
 
+def test_what_a_start_could_not_mend_is_in_the_log(machine: Machine) -> None:
+    machine.run("new", "-d", "-n", "a", "--", "true")
+    channel = machine.terminals()["a"]["id"]
+    machine.run("new", "-d", "--", "cat")
+    machine.run("daemon", "stop")
+    with sqlite3.connect(machine.home / "catalogue.sqlite") as catalogue:
+        catalogue.execute("UPDATE channels SET about = x'00' WHERE channel = ?", (bytes.fromhex(channel),))
+    catalogue.close()
+    shutil.rmtree(machine.home / "archive" / channel)
+    machine.run("daemon", "start")
+    (log,) = machine.home.rglob("daemon.log")
+    assert f"terminal {channel[:8]}: neither the catalogue nor its files tell what it is" in log.read_text()
+
+
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to(path), Path.mkdir])
 def test_a_stray_name_in_the_archive_stops_nothing(machine: Machine, make) -> None:
     machine.run("new", "-d", "-n", "work", "--", "cat")

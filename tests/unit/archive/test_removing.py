@@ -39,7 +39,8 @@ def interrupt(home, recording):
 
 def test_a_start_finishes_a_removal_with_its_row(home):
     interrupt(home, ONE)
-    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    opening = open_or_rebuild(home, DEVICE)
+    catalogue, rebuilt = opening.catalogue, opening.rebuilt
     assert rebuilt is None
     assert catalogue.abouts() == [(TWO.channel, ABOUT)]
     assert catalogue.writer(ONE.channel) is None
@@ -50,7 +51,7 @@ def test_a_start_finishes_a_removal_with_its_row(home):
 def test_a_rebuild_does_not_bring_back_what_was_removed(home):
     interrupt(home, ONE)
     os.unlink(home.catalogue)
-    catalogue, _ = open_or_rebuild(home, DEVICE)
+    catalogue = open_or_rebuild(home, DEVICE).catalogue
     assert [channel for channel, _ in catalogue.abouts()] == [TWO.channel]
     catalogue.close()
     assert os.listdir(home.archive) == [TWO.channel.hex()]
