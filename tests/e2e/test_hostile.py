@@ -12,12 +12,8 @@ from pathlib import Path
 import pytest
 
 from cctm.keeper import wire
-from machine import Machine, alive, processes_of, until
+from machine import PRINT, Machine, alive, processes_of, until
 
-PRINT = (
-    "import os, sys, tty; tty.setraw(1); data = open(sys.argv[1], 'rb').read(); at = 0\n"
-    "while at < len(data): at += os.write(1, data[at:])"
-)
 NOISE = random.Random(5).randbytes(9_000_000)
 
 

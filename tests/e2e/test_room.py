@@ -10,12 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from machine import Machine, alive, until
+from machine import PRINT, Machine, alive, until
 
-PRINT = (
-    "import os, sys, tty; tty.setraw(1); data = open(sys.argv[1], 'rb').read(); at = 0\n"
-    "while at < len(data): at += os.write(1, data[at:])"
-)
 NOISE = random.Random(3).randbytes(12_000_000)
 
 
