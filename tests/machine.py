@@ -26,6 +26,11 @@ from pathlib import Path
 
 DEADLINE_S = 60.0
 CCTM = (sys.executable, "-P", "-m", "cctm.cli")
+# A program that prints the file that it is given, byte for byte.
+PRINT = (
+    "import os, sys, tty; tty.setraw(1); data = open(sys.argv[1], 'rb').read(); at = 0\n"
+    "while at < len(data): at += os.write(1, data[at:])"
+)
 
 
 def until(fact: Callable[[], object], what: str = "", deadline_s: float = DEADLINE_S) -> object:

@@ -23,12 +23,13 @@ from typing import Final
 import trio
 
 from cctm.archive.device import load_or_create_device
-from cctm.archive.rebuild import open_or_rebuild
+from cctm.archive.rebuild import OpenedCatalogue, open_or_rebuild
 from cctm.archive.room import Limits
 from cctm.archive.storage import Storage
 from cctm.cctmd import control, resuming
 from cctm.cctmd.clock import Clock
 from cctm.cctmd.daemon import Daemon
+from cctm.cctmd.keeper_link import HomeGoneError
 from cctm.cctmd.room import RoomWatch
 from cctm.cctmd.services import Services
 from cctm.cctmd.sockets import listen
@@ -61,8 +62,12 @@ def main() -> int:
         _say_why(home, error.what, error.advice)
         return EXIT_CANNOT_START
     except (OSError, ExceptionGroup) as error:
+        first = _first(error)
+        if isinstance(first, HomeGoneError):
+            LOG.error("%s is gone, and so is the keeper: there is nothing left to serve", home.root)  # noqa: TRY400
+            return EXIT_CANNOT_START
         LOG.exception("the daemon failed")
-        _say_why(home, f"The daemon cannot go on: {_first(error)}.", f"See {home.daemon_log}.")
+        _say_why(home, f"The daemon cannot go on: {first}.", f"See {home.daemon_log}.")
         return EXIT_CANNOT_START
     return 0
 
@@ -95,9 +100,9 @@ def _first(error: BaseException) -> BaseException:
 async def _run(home: Home) -> None:
     clock = Clock()
     device = load_or_create_device(home)
-    catalogue, rebuilt = open_or_rebuild(home, device)
-    if rebuilt is not None:
-        LOG.warning("the catalogue was damaged and has been rebuilt from the archive: %s", rebuilt)
+    opening = open_or_rebuild(home, device)
+    _log_flaws(opening)
+    catalogue = opening.catalogue
     limits = Limits.of(os.environ)
     room = RoomWatch(home.archive, limits)
     storage = Storage(
@@ -134,6 +139,17 @@ async def _run(home: Home) -> None:
         await trio.to_thread.run_sync(storage.close)
         catalogue.close()
     LOG.info("left")
+
+
+def _log_flaws(opening: OpenedCatalogue) -> None:
+    if opening.rebuilt is not None:
+        LOG.warning("the catalogue was damaged and has been rebuilt from the archive: %s", opening.rebuilt)
+    for channel, error in opening.unremoved.items():
+        LOG.warning(
+            "what is left of the deleted terminal %s cannot be removed yet: %s", channel.hex()[:8], error
+        )
+    for channel in opening.unreadable:
+        LOG.warning("terminal %s: neither the catalogue nor its files tell what it is", channel.hex()[:8])
 
 
 async def _leave_on_signal(daemon: Daemon) -> None:

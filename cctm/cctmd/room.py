@@ -88,7 +88,6 @@ class RoomWatch:
             terminal.hold(Held.FILES)
         else:
             terminal.release(Held.FILES)
-        # What is left of a terminal that has ended is little, and must get its end.
         if terminal.ending is not None or not self._limits.is_over_quota(terminal.stored_bytes):
             terminal.release(Held.QUOTA)
         else:

@@ -222,6 +222,7 @@ class Terminal:
         held = self._scanner.flush()
         if held:
             self._show(held)
+        self.release(Held.QUOTA)  # what is left is little, and must get its end
         self.recorder.close(ending.how, ending.code)
         for viewer in list(self.viewers):
             viewer.terminal_ended(ending)

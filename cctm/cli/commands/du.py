@@ -10,6 +10,7 @@ from cctm.cli import words
 from cctm.cli.client import connect
 from cctm.cli.commands.ls import ask_rows, row_as_json
 from cctm.home import Home
+from cctm.protocol.control import requests
 
 
 @click.command(epilog="Example: cctm du")
@@ -20,7 +21,7 @@ def command(as_json: bool) -> None:  # noqa: FBT001
     rows = []
     if os.path.exists(home.root):
         with connect(home) as client:
-            rows = sorted(ask_rows(client, 0), key=lambda row: row.stored_bytes)
+            rows = sorted(ask_rows(client, requests.List(0)), key=lambda row: row.stored_bytes)
     if as_json:
         click.echo(json.dumps([row_as_json(row) for row in rows], indent=2))
         return

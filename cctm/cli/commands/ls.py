@@ -23,7 +23,7 @@ def command(everything: bool, as_json: bool) -> None:  # noqa: FBT001
     if os.path.exists(home.catalogue) or os.path.exists(home.control_socket):
         since_us = 0 if everything else int((time.time() - words.DAY_S) * 1e6)
         with connect(home) as client:
-            rows = ask_rows(client, since_us)
+            rows = ask_rows(client, requests.List(since_us))
     if as_json:
         click.echo(json.dumps([row_as_json(row) for row in rows], indent=2))
     elif rows:
@@ -32,9 +32,9 @@ def command(everything: bool, as_json: bool) -> None:  # noqa: FBT001
         click.echo("No terminals. Open one with `cctm`.", err=True)
 
 
-def ask_rows(client: Client, since_us: int) -> list[Row]:
+def ask_rows(client: Client, request: requests.List | requests.Prune) -> list[Row]:
     """All parts of a listing."""
-    client.send(requests.List(since_us))
+    client.send(request)
     rows: list[Row] = []
     while True:
         part = client.expect(replies.Listing)

@@ -7,9 +7,10 @@ import click
 
 from cctm.cli import words
 from cctm.cli.client import connect
+from cctm.cli.commands.ls import ask_rows
 from cctm.cli.errors import UserError
 from cctm.home import Home
-from cctm.protocol.control import replies, requests
+from cctm.protocol.control import requests
 
 MOST = 2**63 - 1  # that a message carries; more than anything that is compared with it
 _UNITS_S = {"s": 1, "m": words.MINUTE_S, "h": words.HOUR_S, "d": words.DAY_S, "w": 7 * words.DAY_S}
@@ -48,17 +49,8 @@ def command(older_s: int | None, keep_bytes: int | None, yes: bool) -> None:  # 
         raise click.UsageError("Say which records: --older-than AGE, --keep SIZE, or both.")
     older_us = None if older_s is None else older_s * 1_000_000
     with connect(Home.locate(os.environ)) as client:
-
-        def ask(*, only_say: bool) -> list[replies.Row]:
-            client.send(requests.Prune(older_us, keep_bytes, only_say))
-            rows: list[replies.Row] = []
-            while True:
-                part = client.expect(replies.Listing)
-                rows += part.rows
-                if not part.more:
-                    return rows
-
-        rows = ask(only_say=True)
+        request = requests.Prune(older_us, keep_bytes, only_say=True)
+        rows = ask_rows(client, request)
         for row in rows:
             click.echo(f"{words.size(row.stored_bytes):>9}  {words.printable(row.name)}  {words.state(row)}")
         if not rows:
@@ -69,6 +61,6 @@ def command(older_s: int | None, keep_bytes: int | None, yes: bool) -> None:  # 
             if not os.isatty(0):
                 raise UserError(f"{what} would be deleted.", "Say --yes to delete.")
             click.confirm(f"Delete {what}?", abort=True, err=True)
-        deleted = ask(only_say=False)
+        deleted = ask_rows(client, request._replace(only_say=False))
         freed = words.size(sum(row.stored_bytes for row in deleted))
         click.echo(f"Deleted {words.count(len(deleted), 'record')} ({freed}).")

@@ -80,16 +80,17 @@ async def test_a_terminal_at_its_quota_waits_alone_and_its_clients_are_told_once
     assert terminal.held == ""
 
 
-async def test_the_end_of_a_terminal_at_its_quota_is_stored_all_the_same(daemon):
+async def test_the_end_of_a_terminal_at_its_quota_is_stored_at_once(daemon):
     terminal, _ = await watched(daemon)
     terminal.viewers.clear()
     terminal.stored_bytes = 1000
     room = RoomWatch(daemon.home.archive, Limits(0, quota_bytes=1000))
     await room.look(daemon.terminals)
+    terminal.recorder.output(b"the rest")
     terminal.end(Ending(How.EXITED, 0))
-    assert terminal.recorder.pending
-    await room.look(daemon.terminals)
     assert not terminal.recorder.pending
+    await room.look(daemon.terminals)
+    assert terminal.held == ""
 
 
 async def test_both_reasons_are_said_together(daemon):
