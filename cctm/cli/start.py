@@ -25,10 +25,14 @@ T = TypeVar("T")
 
 START_TIMEOUT_S: Final = 30.0
 POLL_S: Final = 0.005
+ASK_AGAIN_S: Final = 1.0
 
 
-def start_daemon(home: Home, try_connect: Callable[[], T | None]) -> T:
+def start_daemon(home: Home, try_connect: Callable[[], T | None], pause: Callable[[float], object]) -> T:
     """Start what is missing and return the connection that *try_connect* makes.
+
+    Args:
+        pause: lets at most so many seconds pass.
 
     Raises:
         UserError: the home cannot be used, or the daemon did not come up; says why.
@@ -38,13 +42,14 @@ def start_daemon(home: Home, try_connect: Callable[[], T | None]) -> T:
     except HomeError as error:
         raise UserError(error.what, error.advice) from error
     deadline = time.monotonic() + START_TIMEOUT_S
-    with _lock(home, deadline):
+    with _lock(home, deadline, pause):
         found = try_connect()
         if found is not None:
             return found
         with contextlib.suppress(FileNotFoundError):
             os.unlink(home.start_failure)
         keeper = None if _ask_keeper(home) else start_keeper(home)
+        asked_at = time.monotonic()
         while time.monotonic() < deadline:
             found = try_connect()
             if found is not None:
@@ -54,7 +59,11 @@ def start_daemon(home: Home, try_connect: Callable[[], T | None]) -> T:
                 raise UserError(
                     f"The keeper ended at once (status {keeper.returncode}).", f"See {home.keeper_log}."
                 )
-            time.sleep(POLL_S)
+            if keeper is None and time.monotonic() > asked_at + ASK_AGAIN_S:
+                # It may have been on its way out, or another command told it to stop.
+                keeper = None if _ask_keeper(home) else start_keeper(home)
+                asked_at = time.monotonic()
+            pause(POLL_S)
     raise UserError(
         f"The daemon did not answer within {START_TIMEOUT_S:.0f} s.",
         f"See {home.daemon_log} and {home.keeper_log}.",
@@ -62,7 +71,7 @@ def start_daemon(home: Home, try_connect: Callable[[], T | None]) -> T:
 
 
 @contextlib.contextmanager
-def _lock(home: Home, deadline: float) -> Iterator[None]:
+def _lock(home: Home, deadline: float, pause: Callable[[float], object]) -> Iterator[None]:
     try:
         lock = os.open(home.start_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -80,7 +89,7 @@ def _lock(home: Home, deadline: float) -> Iterator[None]:
                     raise UserError(
                         "Another command has been starting the daemon for too long.", "End it and try again."
                     ) from None
-                time.sleep(POLL_S)
+                pause(POLL_S)
             except OSError as error:
                 raise UserError(
                     f"{home.start_lock} cannot be locked: {error.strerror}.",

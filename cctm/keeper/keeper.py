@@ -205,9 +205,8 @@ class Keeper:
                 self._hello(connection, message)
             case wire.Stop():
                 self.supervision.stop()
-            case wire.StartDaemon():
-                if self.peers.daemon is None:
-                    self.supervision.ask(time.monotonic())
+            case wire.StartDaemon():  # the one that is connected may be leaving at this moment
+                self.supervision.ask(time.monotonic())
             case wire.Quit():
                 self._quit(connection)
             case wire.Upgrade(argv):
