@@ -213,7 +213,7 @@ def test_stopping_the_daemon_ends_its_sessions_and_does_not_start_another(
         assert machine.status() is None
         if everything:
             machine.run("daemon", "stop", *everything)
-            until(lambda: processes_of(machine.home) == [], "all is gone")
+            until(lambda: processes_of(machine.home) == [], "nothing is left")
         else:
             assert machine.terminals()["work"]["state"] == "running"
     finally:
