@@ -21,11 +21,11 @@ from cctm.archive.storage import Sync
 from cctm.cctmd.feed import Feed
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recent import ALONE_LIMIT, ATTACHED_LIMIT, Recent
-from cctm.cctmd.recorder import Recorder
+from cctm.cctmd.recorder import Durable, Recorder
 from cctm.protocol.control import replies
 from cctm.protocol.control.values import Severity
 from cctm.protocol.events import Gap, How, Input, Renamed, Resized
-from cctm.protocol.keys import ChannelId, StreamId
+from cctm.protocol.keys import ChannelId, LogId, StreamId
 
 QUOTA_TEXT: Final = (
     "This terminal's record has reached its quota: its program waits. End it, or raise CCTM_QUOTA."
@@ -94,6 +94,8 @@ class Terminal:
         self.stored_bytes = 0
         self.durable_offset = 0  # of the stream: what lies before survives a power failure
         self.checkpointed = 0  # the stream's offset at the newest checkpoint
+        self.noted_log: LogId | None = None  # the newest of which the catalogue has a checkpoint
+        self.unnoted: Durable | None = None  # what is stored and the catalogue has no checkpoint of
         self.ending: Ending | None = None
         self.ended = trio.Event()
         self._held: set[Held] = set()
