@@ -166,14 +166,15 @@ class Terminal:
     # --- input and size
 
     def input(self, data: bytes) -> None:
-        """What a driver typed."""
-        is_shown = self.record_input and not self._asks_for_password()
+        """What a driver typed. Of a password not even how long it is and when each key was pressed is recorded."""
+        is_secret = self._asks_for_password()
         self.pty.write(data)
-        for start in range(0, len(data), INPUT_BYTES):
-            self._record_input(data[start : start + INPUT_BYTES], is_shown=is_shown)
+        if not is_secret:
+            for start in range(0, len(data), INPUT_BYTES):
+                self._record_input(data[start : start + INPUT_BYTES])
 
-    def _record_input(self, data: bytes, *, is_shown: bool) -> None:
-        self.recorder.event(lambda dt_us: Input(dt_us, OWN, len(data), data if is_shown else None))
+    def _record_input(self, data: bytes) -> None:
+        self.recorder.event(lambda dt_us: Input(dt_us, OWN, len(data), data if self.record_input else None))
 
     def _asks_for_password(self) -> bool:
         """Line mode without echo (SPEC.md §3.1)."""
