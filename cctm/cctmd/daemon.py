@@ -1,6 +1,7 @@
 """The daemon: what belongs to one running process, and how it ends.
 
-stop     the keeper is told to start no other (Scope.ALL: terminals are ended, then the keeper too); exit
+stop     the keeper is told to start no other (Scope.ALL: terminals are ended, then the keeper too); attached clients
+         are let go: those who are not come back, and have the next one started; exit
 restart  exit; the keeper starts the next daemon, which takes up where this one stopped
 either   everything that was read is stored first
 """
@@ -23,6 +24,7 @@ from cctm.protocol.control.values import Reason, Scope
 
 LOG = logging.getLogger(__name__)
 STORED_S = 60.0
+STOPPED = "the daemon was stopped; the terminal goes on"
 
 
 class Connected(Protocol):
@@ -70,6 +72,9 @@ class Daemon:
             self.terminals.link.part(wire.Quit())
         else:
             self.terminals.link.part(wire.Stop())
+            for terminal in self.terminals.alive():
+                for viewer in list(terminal.viewers):
+                    viewer.release(STOPPED)
         self.leaving.set()
 
     async def _end_terminals(self) -> None:

@@ -134,6 +134,7 @@ async def _run(home: Home) -> None:
                 await trio.lowlevel.checkpoint()
                 with trio.move_on_after(10):
                     await terminals.settle()
+                    await terminals.note()
                 nursery.cancel_scope.cancel()
     finally:
         await trio.to_thread.run_sync(storage.close)

@@ -140,6 +140,7 @@ def _in_parts(rows: list[Row]) -> list[Reply]:
 async def _settle(terminals: Terminals) -> None:
     with trio.move_on_after(SETTLE_S):
         await terminals.settle()
+        await terminals.note()
         return
     raise RefusedError(
         Reason.NO_ROOM,

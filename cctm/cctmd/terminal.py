@@ -23,13 +23,13 @@ from cctm.archive.storage import Sync
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.questions import Asked, Questions
 from cctm.cctmd.recent import ALONE_LIMIT, ATTACHED_LIMIT, Recent
-from cctm.cctmd.recorder import Recorder
+from cctm.cctmd.recorder import Durable, Recorder
 from cctm.cctmd.shown import Shown
 from cctm.cctmd.sizing import Sizing
 from cctm.protocol.codec import Value
 from cctm.protocol.control import replies
 from cctm.protocol.events import Gap, How, Input, Renamed, Resized
-from cctm.protocol.keys import ChannelId, StreamId
+from cctm.protocol.keys import ChannelId, LogId, StreamId
 from cctm.screen.dump import dump
 from cctm.screen.fold import Fold
 from cctm.screen.queries import Kind, Query, QueryScanner
@@ -139,6 +139,8 @@ class Terminal:
         self.stored_bytes = 0
         self.durable_offset = 0  # of the stream: what lies before survives a power failure
         self.checkpointed = 0  # the stream's offset at the newest checkpoint
+        self.noted_log: LogId | None = None  # the newest of which the catalogue has a checkpoint
+        self.unnoted: Durable | None = None  # what is stored and the catalogue has no checkpoint of
         self.ending: Ending | None = None
         self.ended = trio.Event()
         self._held: set[Held] = set()
@@ -267,14 +269,15 @@ class Terminal:
     # --- input and size
 
     def input(self, data: bytes) -> None:
-        """What a driver typed."""
-        is_shown = self.record_input and not self._asks_for_password()
+        """What a driver typed. Of a password not even how long it is and when each key was pressed is recorded."""
+        is_secret = self._asks_for_password()
         self.pty.write(data)
-        for start in range(0, len(data), INPUT_BYTES):
-            self._record_input(data[start : start + INPUT_BYTES], is_shown=is_shown)
+        if not is_secret:
+            for start in range(0, len(data), INPUT_BYTES):
+                self._record_input(data[start : start + INPUT_BYTES])
 
-    def _record_input(self, data: bytes, *, is_shown: bool) -> None:
-        self.recorder.event(lambda dt_us: Input(dt_us, OWN, len(data), data if is_shown else None))
+    def _record_input(self, data: bytes) -> None:
+        self.recorder.event(lambda dt_us: Input(dt_us, OWN, len(data), data if self.record_input else None))
 
     def _asks_for_password(self) -> bool:
         """Line mode without echo (SPEC.md §3.1)."""

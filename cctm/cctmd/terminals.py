@@ -4,7 +4,7 @@
     ended     what the catalogue says of the others
 
     keeper ─► output ─► Terminal ─► touched ─► turn over: sealed at once if it was quiet, else by the next tick (8 ms)
-    storage thread ─► durable ─► ACK; checkpoint every 4 MiB; when the end is stored: FORGET, ended
+    storage thread ─► durable ─► ACK; checkpoints; when the end is stored: FORGET, ended
 
 Invariants: names are unique among running terminals. The catalogue is used on the storage thread only, once
 serving began.
@@ -380,6 +380,10 @@ class Terminals:
         while any(terminal.ending is not None for terminal in self.running.values()):
             self._concluded = trio.Event()
             await self._concluded.wait()
+
+    async def note(self) -> None:
+        """Have the catalogue know how far everything is stored, so that a reader can tell what is missing."""
+        await self._durability.note_all()
 
     async def settle(self) -> None:
         """Return once everything that was read so far is stored, or nothing can be stored for now."""

@@ -5,6 +5,7 @@
     errors.py     an error in words: what happened, what to do
     client.py     a connection to the daemon: requests and replies
     start.py      starts keeper and daemon on demand
+    keeper.py     the keeper, where no daemon is there to ask
     terminal.py   the user's own terminal: raw mode, size, what to undo on leaving
     session.py    the attached session: keyboard to daemon, output to screen
     keys.py       the prefix key

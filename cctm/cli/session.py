@@ -2,7 +2,7 @@
 
     stdin ─► prefix keys ─► Input ─► daemon            daemon ─► Output ─► modes ─► stdout
     the connection ends without Ended ─► connect again, resume at the offset seen; keys typed meanwhile are dropped
-    if that took more than 5 s: nothing that was typed may run late. A refusal, or a signal, ends the session at once
+    if that took more than 5 s: nothing that was typed may run late. A refusal, a signal or Ctrl+B d ends it at once
 
 One poll loop; the screen is written in pieces that a slow terminal takes without stopping the loop for long.
 """
@@ -14,12 +14,12 @@ import signal
 import socket
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from cctm.cli import terminal
-from cctm.cli.client import Client, RefusedError
+from cctm.cli.client import Client, RefusedError, Wait
 from cctm.cli.errors import UserError
 from cctm.cli.keys import HELP, Command, PrefixKeys
 from cctm.protocol.control import replies, requests
@@ -32,6 +32,10 @@ HISTORY_BYTES: Final = 32 * 1024
 RECONNECT_S: Final = 30.0
 RETRY_S: Final = 0.2
 FORGET_KEYS_S: Final = 5.0
+SAY_AWAY_S: Final = 2.0  # a restart takes less
+AWAY: Final = "The daemon is away; waiting for it. Ctrl+B d: leave"
+BACK: Final = "The daemon is back."
+BACK_LATE: Final = "The daemon is back. Keys typed meanwhile were dropped."
 BELL: Final = b"\a"
 ST: Final = b"\x1b\\"  # ends a sequence that was cut, and is nothing where there was none
 LEAVING: Final = frozenset({signal.SIGHUP, signal.SIGTERM})
@@ -71,8 +75,12 @@ class Session:
         client: Client,
         request: requests.Attach,
         attached: replies.Attached,
-        reconnect: Callable[[], Client],
+        reconnect: Callable[[Wait], Client],
     ) -> None:
+        """
+        Args:
+            reconnect: makes a new connection, and calls what it is given while it can do nothing else.
+        """
         self._client = client
         self._request = request
         self._attached = attached
@@ -82,6 +90,8 @@ class Session:
         self._modes = Modes()
         self._unsent = b""  # typed when the connection had ended already; nobody has seen it
         self._outcome: Outcome | None = None
+        self._lost_at = 0.0
+        self._said_away = False
 
     @property
     def name(self) -> str:
@@ -101,6 +111,11 @@ class Session:
                 while self._outcome is None:
                     if not self._serve(wake):
                         self._come_back(wake)
+                if isinstance(self._outcome, replies.Released):
+                    _drop_keys()
+            except UserError:
+                _drop_keys()
+                raise
             finally:
                 terminal.write(self._modes.undo())
         return self._outcome
@@ -143,7 +158,7 @@ class Session:
             case replies.NameChanged(name):
                 self._attached = self._attached._replace(name=name)
             case replies.Notice(_, text):
-                terminal.write(b"\r\n\x1b[7m" + text.encode() + b"\x1b[0m\r\n")
+                _say(text)
             case replies.Ended() | replies.Released():
                 self._outcome = message
             case _:
@@ -164,7 +179,7 @@ class Session:
                     self._outcome = Detached()
                     return True
                 case Command.HELP:
-                    terminal.write(b"\r\n\x1b[7m" + HELP.encode() + b"\x1b[0m\r\n")
+                    _say(HELP)
                 case Command.UNKNOWN:
                     terminal.write(BELL)
         return not self._unsent
@@ -191,16 +206,20 @@ class Session:
             UserError: the daemon said no, or did not come back.
         """
         self._client.close()
-        lost_at = time.monotonic()
+        self._lost_at = time.monotonic()
+        self._said_away = False
         try:
             with _ended_by_signals(wake):
-                self._reattach(lost_at)
+                self._reattach()
         except _LeaveError:
             self._outcome = Detached()
             return
         unsent, self._unsent = self._unsent, b""
-        if time.monotonic() > lost_at + FORGET_KEYS_S:
-            termios.tcflush(terminal.STDIN, termios.TCIFLUSH)
+        is_late = time.monotonic() > self._lost_at + FORGET_KEYS_S
+        if self._said_away:
+            _say(BACK_LATE if is_late and unsent else BACK)
+        if is_late:
+            _drop_keys()
         else:
             for start in range(0, len(unsent), WRITE_BYTES):
                 self._send(requests.Input(unsent[start : start + WRITE_BYTES]))
@@ -208,19 +227,19 @@ class Session:
         for message in self._client.take_received():
             self._take(message)
 
-    def _reattach(self, lost_at: float) -> None:
+    def _reattach(self) -> None:
         while True:
             try:
-                self._client = self._reconnect()
+                self._client = self._reconnect(self._wait)
                 self._attached = self._client.ask(self._resumption(), replies.Attached)
             except RefusedError:  # whoever answered will not think better of it
                 self._client.close()
                 raise
             except UserError:
                 self._client.close()
-                if time.monotonic() > lost_at + RECONNECT_S:
+                if time.monotonic() > self._lost_at + RECONNECT_S:
                     raise
-                self._keep_keys()
+                self._wait((), RETRY_S)
             else:
                 return
 
@@ -235,15 +254,27 @@ class Session:
             history_bytes=0,
         )
 
-    def _keep_keys(self) -> None:
-        """Wait a moment, and take what is typed.
+    def _wait(self, descriptors: Sequence[int], seconds: float | None) -> bool:
+        """A Wait that takes what is typed, and says after a while why nothing happens.
 
         Raises:
             _LeaveError: the user wants to leave.
         """
-        readable, _, _ = select.select([terminal.STDIN], [], [], RETRY_S)
-        if not readable:
-            return
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            left = RETRY_S if until is None else max(0.0, min(RETRY_S, until - time.monotonic()))
+            readable, _, _ = select.select([terminal.STDIN, *descriptors], [], [], left)
+            if not self._said_away and time.monotonic() > self._lost_at + SAY_AWAY_S:
+                self._said_away = True
+                _say(AWAY)
+            if terminal.STDIN in readable:
+                self._keep_keys()
+            if set(descriptors).intersection(readable):
+                return True
+            if until is not None and time.monotonic() >= until:
+                return False
+
+    def _keep_keys(self) -> None:
         data = _read_stdin()
         if not data:
             raise _LeaveError
@@ -251,6 +282,16 @@ class Session:
             if part is Command.DETACH:
                 raise _LeaveError
             self._unsent += part if isinstance(part, bytes) else b""
+
+
+def _say(text: str) -> None:
+    terminal.write(b"\r\n\x1b[7m" + text.encode() + b"\x1b[0m\r\n")
+
+
+def _drop_keys() -> None:
+    """What was typed for the program is for nobody else."""
+    with contextlib.suppress(termios.error):  # the window was closed
+        termios.tcflush(terminal.STDIN, termios.TCIFLUSH)
 
 
 def _read_stdin() -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from cctm.keeper import wire
 from cctm.protocol.control import requests
 from cctm.protocol.control.frames import VERSION, encode_message
-from machine import CCTM, Machine, Screen, alive, until
+from machine import CCTM, Machine, Screen, alive, processes_of, until
 
 
 def test_two_first_commands_at_the_same_moment_share_one_daemon(machine: Machine) -> None:
@@ -133,6 +133,40 @@ def test_a_mistake_gets_a_sentence(
     assert wanted in done.stderr
     assert b"Traceback" not in done.stderr
     assert machine.terminals("-a") == {}
+
+
+@pytest.mark.parametrize("name", ["CCTM_MIN_FREE", "CCTM_QUOTA"])
+def test_a_limit_that_is_no_number_is_refused_before_anything_keeps_it(machine: Machine, name: str) -> None:
+    mistaken = {**machine.env, name: "abc"}
+    done = subprocess.run([*CCTM, "new", "-d", "--", "true"], env=mistaken, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"cctm: {name} is 'abc', which is no number of bytes.".encode())
+    assert processes_of(machine.home) == []
+    machine.run("new", "-d", "-n", "work", "--", "cat")
+    assert machine.terminals()["work"]["state"] == "running"
+
+
+def test_stopping_all_ends_the_keeper_and_its_programs_though_no_daemon_can_start(machine: Machine) -> None:
+    machine.run("new", "-d", "-n", "work", "--", "cat")
+    program, keeper = machine.terminals()["work"]["pid"], machine.keeper_pid
+    machine.run("daemon", "stop")
+    (machine.home / "device.key").chmod(0o644)
+    assert machine.run("ls", check=False).returncode == 1
+    done = machine.run("daemon", "stop", "--all")
+    assert b"device.key" in done.stderr
+    assert b"The programs were ended without it" in done.stderr
+    assert not alive(keeper)
+    until(lambda: not alive(program) and processes_of(machine.home) == [])
+
+
+def test_stopping_all_ends_a_keeper_that_holds_nothing_though_no_daemon_can_start(machine: Machine) -> None:
+    machine.run("daemon", "start")
+    keeper = machine.keeper_pid
+    machine.run("daemon", "stop")
+    (machine.home / "device.key").chmod(0o644)
+    done = machine.run("daemon", "stop", "--all")
+    assert b"programs" not in done.stderr
+    assert not alive(keeper)
 
 
 def test_names_are_unique_among_running_terminals(machine: Machine) -> None:

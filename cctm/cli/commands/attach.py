@@ -69,7 +69,7 @@ def attach(
     """Serve a session until it ends, then exit with the status that it means."""
     request = attach_request(target, rights, others)
     attached = client.ask(request, replies.Attached)
-    session = Session(client, request, attached, lambda: connect(home))
+    session = Session(client, request, attached, lambda wait: connect(home, wait))
     outcome = session.run()
     name = words.printable(session.name)
     match outcome:

@@ -25,11 +25,19 @@ from cctm.home import Home
 )
 @click.option("-o", "--output", "path", metavar="FILE", default="-", help="Write to FILE instead of stdout.")
 def command(target: str, form: str, path: str) -> None:
-    """Write what TERMINAL printed since it was opened."""
+    """Write what TERMINAL printed since it was opened.
+
+    Exit status 1 if a part of that is missing from the record, after writing the rest.
+    """
     home = Home.locate(os.environ)
     archive = open_archive(home)
-    pieces = output_of(archive, resolve(archive, target))
-    parts = pieces if form == "raw" else _lines(pieces)
+    output = output_of(archive, resolve(archive, target))
+    _write(iter(output) if form == "raw" else _lines(iter(output)), form, path)
+    if not output.is_whole:
+        raise click.exceptions.Exit(1)
+
+
+def _write(parts: Iterator[bytes], form: str, path: str) -> None:
     if path == "-":
         if form == "raw" and sys.stdout.isatty():
             raise UserError(

@@ -47,17 +47,26 @@ def command() -> None:
 @click.argument("target", metavar="TERMINAL")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def show(target: str, as_json: bool) -> None:  # noqa: FBT001
-    """Show what happened in TERMINAL, event by event."""
+    """Show what happened in TERMINAL, event by event.
+
+    What is wrong with its record stands where the events would; exit status 1 if there is such a thing.
+    """
     archive = open_archive(Home.locate(os.environ))
     terminal = resolve(archive, target)
-    for line in _events(archive, terminal, as_json=as_json):
+    flaws: list[Finding] = []
+    for line in _events(archive, terminal, flaws, as_json=as_json):
         click.echo(line)
+    if flaws:
+        raise click.exceptions.Exit(1)
 
 
-def _events(archive: Archive, terminal: Terminal, *, as_json: bool) -> Iterator[str]:
+def _events(archive: Archive, terminal: Terminal, flaws: list[Finding], *, as_json: bool) -> Iterator[str]:
+    """The lines; *flaws* gets what is found that nothing honest explains."""
     at_us = terminal.about.created_us
     for entry in archive.entries(terminal.channel):
         if isinstance(entry, Finding):
+            if not entry.is_note:
+                flaws.append(entry)
             yield json.dumps({"finding": str(entry)}) if as_json else f"!! {words.printable(str(entry))}"
             continue
         for event in entry.events:
