@@ -20,6 +20,7 @@ from cctm.cctmd import keeper_link
 from cctm.cctmd.agent import point_to_agent
 from cctm.cctmd.child import TERM, Program, program
 from cctm.cctmd.keeper_link import KeeperGoneError, StartError
+from cctm.cctmd.naming import check_name
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import ChannelKeys, Screen
 from cctm.cctmd.services import RefusedError, wait_for
@@ -28,7 +29,7 @@ from cctm.cctmd.terminals import Terminals
 from cctm.keeper import wire
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Reason
-from cctm.protocol.events import MAX_ARGV, MAX_ARGV_BYTES, Opened, is_name
+from cctm.protocol.events import MAX_ARGV, MAX_ARGV_BYTES, Opened
 from cctm.protocol.keys import SEED_BYTES, ChannelId, EpochSecret, StreamId, WriterKey, channel_id
 
 MAX_CELLS: Final = 65535
@@ -64,12 +65,8 @@ async def open_terminal(terminals: Terminals, request: requests.New) -> replies.
 
 
 def _check(terminals: Terminals, request: requests.New) -> None:
-    if request.name and not is_name(request.name):
-        raise RefusedError(
-            Reason.BAD_NAME,
-            "That name has more than 64 characters, control characters, or a dash in front.",
-            "Choose another name.",
-        )
+    if request.name:
+        check_name(request.name)
     if not (1 <= request.cols <= MAX_CELLS and 1 <= request.rows <= MAX_CELLS):
         raise RefusedError(
             Reason.FAILED, "A terminal has 1 to 65535 columns and rows.", "Choose another size."
