@@ -121,7 +121,7 @@ def test_a_home_on_a_file_system_without_sockets_or_room_is_refused_in_a_sentenc
         (("export", "nobody"), 1, b"There is no terminal 'nobody'."),
         (("log", "nobody"), 1, b"There is no terminal 'nobody'."),
         (("prune",), 2, b"--older-than"),
-        (("frobnicate",), 2, b"No such command"),
+        (("frobnicate",), 2, b"There is no command 'frobnicate'."),
     ],
 )
 def test_a_mistake_gets_a_sentence(

@@ -10,6 +10,7 @@ from cctm import __version__
 from cctm.cli import words
 from cctm.cli.client import DaemonGoneError, connect, try_connect
 from cctm.cli.errors import UserError
+from cctm.cli.group import Group
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Scope
@@ -17,7 +18,7 @@ from cctm.protocol.control.values import Scope
 GONE_TIMEOUT_S = 30.0
 
 
-@click.group(epilog="The daemon starts by itself with the first command that needs it.")
+@click.group(cls=Group, epilog="The daemon starts by itself with the first command that needs it.")
 def command() -> None:
     """Start, stop, restart the daemon; ask how it is."""
 

@@ -9,11 +9,12 @@ import click
 from cctm.cli import words
 from cctm.cli.archive import open_archive, output_of, resolve
 from cctm.cli.errors import UserError
+from cctm.cli.parameters import TERMINAL
 from cctm.home import Home
 
 
 @click.command(epilog="Example: cctm export build -f txt -o build.txt")
-@click.argument("target", metavar="TERMINAL")
+@click.argument("target", metavar="TERMINAL", type=TERMINAL)
 @click.option(
     "-f",
     "--format",

@@ -12,6 +12,7 @@ from cctm.archive.opening import OpenedEntry
 from cctm.archive.reader import Archive, Terminal
 from cctm.cli import words
 from cctm.cli.archive import open_archive, resolve
+from cctm.cli.parameters import TERMINAL
 from cctm.home import Home
 from cctm.protocol.events import Event, Output
 
@@ -44,7 +45,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("target", metavar="TERMINAL")
+@click.argument("target", metavar="TERMINAL", type=TERMINAL)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def show(target: str, as_json: bool) -> None:  # noqa: FBT001
     """Show what happened in TERMINAL, event by event."""
@@ -113,8 +114,8 @@ def _short(value: object) -> str:
 
 
 @command.command()
-@click.argument("target", metavar="[TERMINAL]", default="")
-def verify(target: str) -> None:
+@click.argument("target", metavar="[TERMINAL]", default=None, type=TERMINAL)
+def verify(target: str | None) -> None:
     """Check the record of TERMINAL, or of all: every entry, its place, its signature, and that it opens.
 
     Names each flaw with its place. Exit status 1 if there is one.
@@ -122,7 +123,7 @@ def verify(target: str) -> None:
     from cctm.archive.verify import verify_channel
 
     archive = open_archive(Home.locate(os.environ))
-    terminals = [resolve(archive, target)] if target else archive.terminals()
+    terminals = [resolve(archive, target)] if target is not None else archive.terminals()
     flawed = 0
     for terminal in terminals:
         report = verify_channel(archive, terminal.channel)
