@@ -11,6 +11,7 @@
     session.py    the attached session: keyboard to daemon, output to screen
     keys.py       the prefix key
     each.py       one request for each of several terminals
+    table.py      columns
     words.py      ages, sizes, statuses as people read them
 
 `ls` and `attach` must start fast: neither trio nor nacl is imported on their way (a test holds that).

@@ -7,6 +7,8 @@ from cctm.protocol.control.replies import Row
 MINUTE_S = 60
 HOUR_S = 60 * MINUTE_S
 DAY_S = 24 * HOUR_S
+SHOWN_ID_DIGITS = 8
+NOTHING_YET = "Nothing is recorded here yet. Open a terminal with `cctm`."
 
 
 def age(seconds: float) -> str:
@@ -51,6 +53,11 @@ def ended(how: int, code: int) -> str:
 def exit_status(how: int, code: int) -> int:
     """The status with which a command that stood for the program exits, as a shell would report it."""
     return code if how == 0 else 128 + code if how == 1 else 1
+
+
+def short_id(channel: bytes) -> str:
+    """The beginning of an id, long enough to mean one terminal in practice."""
+    return channel.hex()[:SHOWN_ID_DIGITS]
 
 
 def state(row: Row) -> str:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cctm.cli import words
 from cctm.cli.commands.kill import _signal_number
-from cctm.cli.commands.ls import _table, row_as_json
+from cctm.cli.commands.ls import row_as_json
 from cctm.cli.commands.new import _parse_size
 from cctm.cli.commands.prune import MOST, _bytes, _seconds
 from cctm.cli.errors import MistakeError
@@ -180,15 +180,3 @@ def test_a_listing_says_in_json_how_a_terminal_ended():
     assert (lost["exit_status"], lost["signal"], lost["lost"]) == (None, None, True)
     running = row_as_json(ROW._replace(running=True, ended_us=None))
     assert (running["state"], running["exit_status"], running["ended"]) == ("running", None, None)
-
-
-def test_the_columns_of_a_listing_stand_below_each_other_and_steer_nothing():
-    rows = [ROW._replace(name="a", running=True), ROW._replace(name="\x1b[31mlong name", command="x\ny")]
-    lines = _table(rows).split("\n")
-    assert len(lines) == 3
-    assert (
-        len({line.rindex(word) for line, word in zip(lines, ("COMMAND", "make", "x\ufffdy"), strict=True)})
-        == 1
-    )
-    assert "\x1b" not in "".join(lines)
-    assert "(disk full)" in lines[1]
