@@ -67,6 +67,11 @@ def state(row: Row) -> str:
     return ended(row.how or 0, row.code or 0)
 
 
+def record(row: Row) -> str:
+    """A line on what a terminal's record takes."""
+    return f"{size(row.stored_bytes):>9}  {short_id(row.channel)}  {printable(row.name)}  {state(row)}"
+
+
 def printable(text: str) -> str:
     """*text* without anything that could steer the reader's terminal."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -135,6 +135,27 @@ def test_a_mistake_gets_a_sentence(
     assert machine.terminals("-a") == {}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("ls",), 0),
+        (("ls", "-a"), 0),
+        (("du",), 0),
+        (("log", "verify"), 0),
+        (("log", "work"), 1),
+        (("export", "work"), 1),
+    ],
+)
+def test_a_fresh_home_frightens_nobody(machine: Machine, arguments: tuple[str, ...], status: int) -> None:
+    for _ in range(2):
+        done = machine.run(*arguments, check=False)
+        assert done.returncode == status
+        assert done.stdout == b""
+        if status == 0:
+            assert done.stderr == b"Nothing is recorded here yet. Open a terminal with `cctm`.\n"
+        machine.run("daemon", "start")
+
+
 def test_names_are_unique_among_running_terminals(machine: Machine) -> None:
     machine.run("new", "-d", "-n", "work", "--", "cat")
     done = machine.run("new", "-d", "-n", "work", "--", "cat", check=False)

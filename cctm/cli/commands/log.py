@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from cctm.archive.device import NothingRecordedError
 from cctm.archive.finding import Finding
 from cctm.archive.opening import OpenedEntry
 from cctm.archive.reader import Archive, Terminal
@@ -122,8 +123,16 @@ def verify(target: str | None) -> None:
     """
     from cctm.archive.verify import verify_channel
 
-    archive = open_archive(Home.locate(os.environ))
+    try:
+        archive = open_archive(Home.locate(os.environ))
+    except NothingRecordedError as nothing:
+        if target is not None:
+            raise
+        click.echo(str(nothing), err=True)
+        return
     terminals = [resolve(archive, target)] if target is not None else archive.terminals()
+    if not terminals:
+        click.echo(words.NOTHING_YET, err=True)
     flawed = 0
     for terminal in terminals:
         report = verify_channel(archive, terminal.channel)

@@ -33,12 +33,13 @@ def command(everything: bool, running: bool, as_json: bool) -> None:  # noqa: FB
         raise MistakeError("--all and --running exclude each other.", "Say one of them.")
     home = Home.locate(os.environ)
     rows: list[Row] = []
-    is_fresh = not (os.path.exists(home.catalogue) or os.path.exists(home.control_socket))
-    if not is_fresh:
+    is_empty = True
+    if os.path.exists(home.catalogue) or os.path.exists(home.control_socket):
         day_ago_us = int((time.time() - words.DAY_S) * 1e6)
         since_us = 0 if everything else NOBODY_SINCE_US if running else day_ago_us
         with connect(home) as client:
             rows = ask_rows(client, since_us)
+            is_empty = not rows and not ask_rows(client, 0)
     if running:
         rows = [row for row in rows if row.running]
     if as_json:
@@ -46,7 +47,7 @@ def command(everything: bool, running: bool, as_json: bool) -> None:  # noqa: FB
     elif rows:
         width = terminal.size()[0] if os.isatty(terminal.STDOUT) else None
         click.echo(listing(rows, time.time(), width, len(rows) if everything else SHOWN_ENDED))
-    elif is_fresh or everything:
+    elif is_empty:
         click.echo(words.NOTHING_YET, err=True)
     else:
         within = "" if running else ", and none ended within a day"

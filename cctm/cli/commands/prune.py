@@ -75,7 +75,7 @@ def command(older_s: int | None, keep_bytes: int | None, yes: bool) -> None:  # 
 
         rows = ask(only_say=True)
         for row in rows:
-            click.echo(f"{words.size(row.stored_bytes):>9}  {words.printable(row.name)}  {words.state(row)}")
+            click.echo(words.record(row))
         if not rows:
             click.echo("Nothing to delete.", err=True)
             return
