@@ -46,6 +46,14 @@ def test_output_is_recorded_byte_for_byte(machine: Machine, data: bytes) -> None
     assert printed_by(machine, data) == data
 
 
+@pytest.mark.parametrize("words", [3_000, 70_000])
+def test_a_command_line_may_have_many_words(machine: Machine, words: int) -> None:
+    machine.run("new", "-d", "-n", "many", "--", "sh", "-c", 'echo "$# $1"', *map(str, range(words)))
+    until(lambda: machine.terminals()["many"]["state"] == "ended")
+    assert machine.export("many") == b"%d 1\r\n" % (words - 1)
+    assert machine.run("log", "verify", "many").stdout.startswith(b"many: good")
+
+
 def test_exit_status_and_signals_are_told_and_recorded(machine: Machine) -> None:
     machine.run("new", "-d", "-n", "seven", "--", "sh", "-c", "exit 7")
     machine.run("new", "-d", "-n", "term", "--", "sh", "-c", "kill -TERM $$")

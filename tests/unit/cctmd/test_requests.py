@@ -279,8 +279,6 @@ NEW = requests.New([b"cat"], b"/", [], 0o022, 80, 24, "", record_input=False, pr
         ({"name": "taken"}, Reason.NAME_TAKEN),
         ({"cols": 0}, Reason.FAILED),
         ({"rows": 65_536}, Reason.FAILED),
-        ({"argv": [b"x"] * 1025}, Reason.FAILED),
-        ({"argv": [b"x" * 140_000]}, Reason.FAILED),
         ({"argv": [b""]}, Reason.FAILED),
         ({"argv": [b"a\0b"]}, Reason.FAILED),
         ({"cwd": b"/\0"}, Reason.FAILED),
