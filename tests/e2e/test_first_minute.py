@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cctm.home import Home
 from cctm.keeper import wire
 from cctm.protocol.control import requests
 from cctm.protocol.control.frames import VERSION, encode_message
@@ -52,6 +53,20 @@ def test_a_home_whose_path_is_too_long_for_a_socket_works(tmp_path: Path) -> Non
     with Machine(place) as machine:
         machine.run("new", "-d", "-n", "work", "--", "cat")
         assert "work" in machine.terminals()
+        sockets = Path(Home.locate(machine.env).sockets)
+        assert sockets.parent.name == f"cctm-{os.geteuid()}"
+        assert (sockets / "control.sock").exists()
+        done = machine.run("daemon", "stop", "--all")
+        assert done.stdout == b"Ended 1 terminal, the daemon and the keeper.\n"
+        until(lambda: not sockets.exists(), "nothing is left in the directory for everybody's files")
+
+
+def test_stopping_says_what_goes_on(machine: Machine) -> None:
+    machine.run("new", "-d", "--", "cat")
+    machine.run("new", "-d", "--", "cat")
+    assert machine.run("daemon", "stop").stdout == b"Stopped the daemon; the keeper holds 2 terminals.\n"
+    assert not (machine.home / "state/control.sock").exists()
+    assert len(machine.terminals("-r")) == 2
 
 
 def test_nothing_depends_on_a_runtime_directory(tmp_path: Path) -> None:

@@ -42,8 +42,13 @@ def stop(everything: bool) -> None:  # noqa: FBT001
         click.echo("The daemon does not run.", err=True)
         return
     with client:
+        terminals = client.ask(requests.AskStatus(), replies.Status).terminals
         client.ask(requests.Stop(Scope.ALL if everything else Scope.DAEMON), replies.Done)
         _wait_until_gone(client)
+    if everything:
+        click.echo(f"Ended {words.count(terminals, 'terminal')}, the daemon and the keeper.")
+    elif terminals:
+        click.echo(f"Stopped the daemon; the keeper holds {words.count(terminals, 'terminal')}.")
 
 
 @command.command()
