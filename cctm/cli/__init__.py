@@ -10,6 +10,7 @@
     terminal.py   the user's own terminal: raw mode, size, what to undo on leaving
     session.py    the attached session: keyboard to daemon, output to screen
     keys.py       the prefix key
+    sentences.py  events and findings of a record
     each.py       one request for each of several terminals
     table.py      columns
     words.py      ages, sizes, statuses as people read them
