@@ -74,4 +74,6 @@ def record(row: Row) -> str:
 
 def printable(text: str) -> str:
     """*text* without anything that could steer the reader's terminal."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

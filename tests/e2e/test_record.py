@@ -297,6 +297,11 @@ def test_removing_and_pruning_delete_the_record(machine: Machine) -> None:
     assert b"in 1 terminal;" in machine.run("du").stdout
 
 
+def test_a_line_of_any_length_is_exported_as_one_line(machine: Machine) -> None:
+    printed_by(machine, b"x" * 3_000_000 + b"\r\nend\r\n")
+    assert machine.run("export", "work").stdout == b"x" * 3_000_000 + b"\nend\n"
+
+
 def test_export_writes_text_without_escape_sequences(machine: Machine, tmp_path: Path) -> None:
     printed_by(machine, b"\x1b[1mbold\x1b[0m\r\n10%\r100%\r\n\x1b[?1049hvim\x1b[?1049lend\r\n")
     assert machine.run("export", "work").stdout == b"bold\n100%\nend\n"

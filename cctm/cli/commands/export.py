@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from itertools import chain
 
 import click
 
@@ -49,11 +50,9 @@ def command(target: str, form: str, path: str) -> None:
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    from cctm.screen.text import TextLines
+    from cctm.screen.text import Piece, TextLines
 
     text = TextLines()
-    for piece in pieces:
-        for line in text.feed(piece):
-            yield words.printable(line).encode() + b"\n"
-    for line in text.finish():
-        yield words.printable(line).encode() + b"\n"
+    for lines in chain(map(text.feed, pieces), (text.finish(),)):
+        for line in lines:
+            yield words.printable(line).encode() + (b"" if isinstance(line, Piece) else b"\n")
