@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from cctm.cli import table, terminal, words
+from cctm.cli import table, words
 from cctm.cli.client import Client, connect
 from cctm.cli.errors import MistakeError
 from cctm.home import Home
@@ -45,13 +45,21 @@ def command(everything: bool, running: bool, as_json: bool) -> None:  # noqa: FB
     if as_json:
         click.echo(json.dumps([row_as_json(row) for row in rows], indent=2))
     elif rows:
-        width = terminal.size()[0] if os.isatty(terminal.STDOUT) else None
-        click.echo(listing(rows, time.time(), width, len(rows) if everything else SHOWN_ENDED))
+        click.echo(listing(rows, time.time(), _window_width(), len(rows) if everything else SHOWN_ENDED))
     elif is_empty:
         click.echo(words.NOTHING_YET, err=True)
     else:
         within = "" if running else ", and none ended within a day"
         click.echo(f"No terminal runs{within}. Open one with `cctm`; see all with `cctm ls -a`.", err=True)
+
+
+def _window_width() -> int | None:
+    """None: this is no window."""
+    if not os.isatty(1):
+        return None
+    from cctm.cli import terminal  # scripts do without, and are the ones to whom a millisecond matters
+
+    return terminal.size()[0]
 
 
 def listing(rows: list[Row], now_s: float, width: int | None, shown_ended: int) -> str:
