@@ -191,6 +191,10 @@ class Machine:
         rows = json.loads(self.run("ls", "--json", *options).stdout)
         return {row["name"]: row for row in rows}
 
+    def rows(self, *options: str) -> list[dict]:
+        """The terminals in the order of the listing; several may have one name."""
+        return json.loads(self.run("ls", "--json", *options).stdout)
+
     def export(self, name: str) -> bytes:
         """All that the terminal printed."""
         return self.run("export", name, "-f", "raw").stdout

@@ -27,12 +27,13 @@ from cctm.archive.rebuild import OpenedCatalogue, open_or_rebuild
 from cctm.archive.room import Limits
 from cctm.archive.storage import Storage
 from cctm.cctmd import control, resuming
+from cctm.cctmd.agent import forget_agent
 from cctm.cctmd.clock import Clock
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.keeper_link import HomeGoneError
 from cctm.cctmd.room import RoomWatch
 from cctm.cctmd.services import Services
-from cctm.cctmd.sockets import listen
+from cctm.cctmd.sockets import listening
 from cctm.cctmd.terminals import Terminals
 from cctm.home import Home, HomeError
 from cctm.keeper import wire
@@ -126,7 +127,7 @@ async def _run(home: Home) -> None:
                 await room.look(terminals)  # before anybody can ask for a terminal that could not be recorded
                 nursery.start_soon(room.watch, terminals)
                 nursery.start_soon(_leave_on_signal, daemon)
-                with contextlib.closing(listen(home.control_socket)) as listener:
+                with listening(home.control_socket) as listener:
                     nursery.start_soon(control.serve, listener, daemon)
                     LOG.info("serving, pid %d", os.getpid())
                     await daemon.leaving.wait()
@@ -135,6 +136,8 @@ async def _run(home: Home) -> None:
                 with trio.move_on_after(10):
                     await terminals.settle()
                     await terminals.note()
+                if not terminals.alive():
+                    forget_agent(home)
                 nursery.cancel_scope.cancel()
     finally:
         await trio.to_thread.run_sync(storage.close)

@@ -12,6 +12,7 @@ from cctm.archive.room import Candidate, select_prunable
 from cctm.cctmd.child import shown_command
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.ending import end_terminal, send_signal
+from cctm.cctmd.naming import check_name
 from cctm.cctmd.opening import open_terminal
 from cctm.cctmd.services import RefusedError
 from cctm.cctmd.terminal import Terminal
@@ -19,7 +20,6 @@ from cctm.cctmd.terminals import Terminals
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.replies import Row
 from cctm.protocol.control.values import Reason, Scope
-from cctm.protocol.events import is_name
 from cctm.protocol.keys import ChannelId
 from cctm.screen.dump import dump_shown
 from cctm.screen.picture import text_of
@@ -160,13 +160,9 @@ async def _kill(terminals: Terminals, target: str, number: int) -> None:
 
 
 def _rename(terminals: Terminals, target: str, name: str) -> None:
+    terminals.find_only(target)  # of several ended ones of that name, says which there are
     terminal = terminals.find_alive(target)
-    if not is_name(name):
-        raise RefusedError(
-            Reason.BAD_NAME,
-            "A name has 1 to 64 characters, no control characters, and no dash in front.",
-            "Choose another name.",
-        )
+    check_name(name)
     if name == terminal.name:
         return
     if not terminals.name_is_free(name):
@@ -179,7 +175,7 @@ def _rename(terminals: Terminals, target: str, name: str) -> None:
 
 
 async def _remove(terminals: Terminals, target: str) -> None:
-    channel = terminals.find(target)
+    channel = terminals.find_only(target)
     terminal = terminals.running.get(channel)
     if terminal is not None and terminal.ending is not None:
         # Its end waits for room, which this makes.
@@ -188,7 +184,7 @@ async def _remove(terminals: Terminals, target: str) -> None:
         raise RefusedError(
             Reason.STILL_RUNNING,
             f"The terminal {target!r} is running.",
-            f"End it first: `cctm kill {target}`.",
+            f"End it first (`cctm kill {target}`), or say the id of an ended one: see `cctm ls -a`.",
         )
     await terminals.forget(channel)
 

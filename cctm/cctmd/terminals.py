@@ -13,7 +13,7 @@ serving began.
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +24,7 @@ import trio
 from cctm.archive.catalogue import About, State
 from cctm.archive.files import channel_directory, list_channels
 from cctm.archive.storage import Sync
-from cctm.archive.targets import AmbiguousTerminalError, Named, TargetError, find
+from cctm.archive.targets import AmbiguousTerminalError, Named, TargetError, find, find_only
 from cctm.cctmd.building import build_fold
 from cctm.cctmd.child import shown_command
 from cctm.cctmd.durability import Durability, checkpoint
@@ -285,13 +285,24 @@ class Terminals:
         Raises:
             RefusedError: none, or several.
         """
+        return self._found(find, target)
+
+    def find_only(self, target: str) -> ChannelId:
+        """Like `find`, where a mistake cannot be taken back.
+
+        Raises:
+            RefusedError: none, or several, also of ended ones with that name.
+        """
+        return self._found(find_only, target)
+
+    def _found(self, look: Callable[[str, Iterable[Named]], ChannelId], target: str) -> ChannelId:
         alive = {terminal.channel for terminal in self.alive()}
         named = (
             Named(channel, about.name, about.created_us, channel in alive)
             for channel, about in self.abouts.items()
         )
         try:
-            return find(target, named)
+            return look(target, named)
         except TargetError as error:
             reason = (
                 Reason.AMBIGUOUS if isinstance(error, AmbiguousTerminalError) else Reason.NO_SUCH_TERMINAL

@@ -43,6 +43,14 @@ def test_output_is_recorded_byte_for_byte(machine: Machine, data: bytes) -> None
     assert printed_by(machine, data) == data
 
 
+@pytest.mark.parametrize("words", [3_000, 70_000])
+def test_a_command_line_may_have_many_words(machine: Machine, words: int) -> None:
+    machine.run("new", "-d", "-n", "many", "--", "sh", "-c", 'echo "$# $1"', *map(str, range(words)))
+    until(lambda: machine.terminals()["many"]["state"] == "ended")
+    assert machine.export("many") == b"%d 1\r\n" % (words - 1)
+    assert machine.run("log", "verify", "many").stdout.startswith(b"many: good")
+
+
 def test_exit_status_and_signals_are_told_and_recorded(machine: Machine) -> None:
     machine.run("new", "-d", "-n", "seven", "--", "sh", "-c", "exit 7")
     machine.run("new", "-d", "-n", "term", "--", "sh", "-c", "kill -TERM $$")
@@ -339,6 +347,11 @@ def test_removing_and_pruning_delete_the_record(machine: Machine) -> None:
     machine.run("prune", "--older-than", "0s", "--yes")
     assert set(machine.terminals("-a")) == {"busy"}
     assert b"in 1 terminal;" in machine.run("du").stdout
+
+
+def test_a_line_of_any_length_is_exported_as_one_line(machine: Machine) -> None:
+    printed_by(machine, b"x" * 3_000_000 + b"\r\nend\r\n")
+    assert machine.run("export", "work").stdout == b"x" * 3_000_000 + b"\nend\n"
 
 
 def test_export_writes_text_without_escape_sequences(machine: Machine, tmp_path: Path) -> None:

@@ -26,7 +26,10 @@ def command(as_json: bool) -> None:  # noqa: FBT001
         click.echo(json.dumps([row_as_json(row) for row in rows], indent=2))
         return
     for row in rows:
-        click.echo(f"{words.size(row.stored_bytes):>9}  {words.printable(row.name)}  {words.state(row)}")
+        click.echo(words.record(row))
+    if not rows:
+        click.echo(words.NOTHING_YET, err=True)
+        return
     total = words.size(sum(row.stored_bytes for row in rows))
-    free = words.size(shutil.disk_usage(home.root).free) if rows else "?"
+    free = words.size(shutil.disk_usage(home.root).free)
     click.echo(f"{total:>9}  in {words.count(len(rows), 'terminal')}; {free} free on that disk")

@@ -8,7 +8,7 @@ import click
 from cctm.cli import words
 from cctm.cli.client import connect
 from cctm.cli.commands.ls import ask_rows
-from cctm.cli.errors import UserError
+from cctm.cli.errors import MistakeError, UserError
 from cctm.home import Home
 from cctm.protocol.control import requests
 
@@ -22,7 +22,9 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | 
         return None
     match = re.fullmatch(r"([0-9]{1,9})([smhdw])", value)
     if match is None:
-        raise click.BadParameter(f"{value!r} is not an age. Say 30d, 12h or 2w.")
+        raise MistakeError(
+            f"{value!r} is not an age.", "Say 30d, 12h or 2w: a number and one of s, m, h, d, w."
+        )
     return min(int(match[1]) * _UNITS_S[match[2]], MOST // 1_000_000)
 
 
@@ -31,28 +33,41 @@ def _bytes(_context: click.Context, _parameter: click.Parameter, value: str | No
         return None
     match = re.fullmatch(r"([0-9]{1,12})([KMGT]?)(?:i?B)?", value)
     if match is None:
-        raise click.BadParameter(f"{value!r} is not a size. Say 500M or 20G.")
+        raise MistakeError(
+            f"{value!r} is not a size.", "Say 500M or 20G: a number of bytes, or one and K, M, G or T."
+        )
     return min(int(match[1]) * _UNITS_BYTES[match[2]], MOST)
 
 
 @click.command(epilog="Example: cctm prune --older-than 30d")
 @click.option(
-    "--older-than", "older_s", callback=_seconds, metavar="AGE", help="Those that ended longer ago: 30d."
+    "--older-than",
+    "older_s",
+    callback=_seconds,
+    metavar="AGE",
+    help="Delete those that ended longer ago than AGE: 12h, 30d, 2w (s, m, h, d or w).",
 )
 @click.option(
-    "--keep", "keep_bytes", callback=_bytes, metavar="SIZE", help="The oldest, until SIZE is left: 20G."
+    "--keep",
+    "keep_bytes",
+    callback=_bytes,
+    metavar="SIZE",
+    help="Delete the oldest until all records together take no more than SIZE: 500M, 20G (K, M, G or T).",
 )
 @click.option("-y", "--yes", is_flag=True, help="Delete without asking.")
 def command(older_s: int | None, keep_bytes: int | None, yes: bool) -> None:  # noqa: FBT001
-    """Delete records of terminals that have ended. There is no way back."""
+    """Delete records of terminals that have ended. There is no way back.
+
+    Shows which, and asks. With both options, first those that are older go, then the oldest until SIZE is left.
+    """
     if older_s is None and keep_bytes is None:
-        raise click.UsageError("Say which records: --older-than AGE, --keep SIZE, or both.")
+        raise MistakeError("Which records is not said.", "Say --older-than AGE, --keep SIZE, or both.")
     older_us = None if older_s is None else older_s * 1_000_000
     with connect(Home.locate(os.environ)) as client:
         request = requests.Prune(older_us, keep_bytes, only_say=True)
         rows = ask_rows(client, request)
         for row in rows:
-            click.echo(f"{words.size(row.stored_bytes):>9}  {words.printable(row.name)}  {words.state(row)}")
+            click.echo(words.record(row))
         if not rows:
             click.echo("Nothing to delete.", err=True)
             return

@@ -87,7 +87,7 @@ def test_a_daemon_that_leaves_without_having_read_the_question_is_said(pair):
 )
 def test_what_no_message_can_carry_is_said(pair, request_):
     client, _ = pair
-    with pytest.raises(UserError, match="too long, or not text"):
+    with pytest.raises(UserError, match="longer than the 1024 KiB that a request may have, or not UTF-8"):
         client.send(request_)
 
 
