@@ -17,8 +17,9 @@ MAX_MODE: Final = 9999
 
 CURSOR_VISIBLE: Final = 25
 ON_BY_DEFAULT: Final = frozenset({7, CURSOR_VISIBLE})
-# DECCOLM clears the screen whichever way it is set; synchronized output ends by itself.
-NOT_TOUCHED: Final = frozenset({3, 2026})
+# DECCOLM clears the screen whichever way it is set; 1048 saves and restores a cursor; synchronized output ends by
+# itself.
+NOT_TOUCHED: Final = frozenset({3, 1048, 2026})
 ALTERNATE: Final = frozenset({47, 1047, 1049})
 # Application cursor keys, origin, wrapping, cursor: a soft reset leaves mouse, paste and alternate screen alone.
 SOFTLY_RESET: Final = frozenset({1, 6, 7, CURSOR_VISIBLE})
