@@ -73,6 +73,7 @@ tokens = st.one_of(
     st.sampled_from(["\x18", "\x1a", "\x1b", "\x7f", "\x1b[", "\x1b[?", "\x1b[3\n1", "\x1b]2;x\u0301"]),
 )
 streams = st.lists(tokens, max_size=30).map(lambda parts: "".join(parts).encode())
+outputs = st.lists(st.one_of(streams, streams, streams, st.sampled_from(SIZES)), max_size=4)
 sizes = st.sampled_from(SIZES)
 
 
@@ -94,6 +95,16 @@ def state(fold):
         "last": fold.last,
         "dump": dump(fold),
     }
+
+
+def feed(fold, events):
+    """Feed bytes; (cols, rows) is a new size, not taken while the primary screen is hidden (SPEC.md §12.3)."""
+    for event in events:
+        if isinstance(event, bytes):
+            fold.feed(event)
+        elif fold.screen().alternate is None:
+            fold.resize(*event)
+    return fold
 
 
 def cut(data, places):

@@ -9,6 +9,7 @@ Only 7-bit CSI, no REP; what wraps softly does so again. Raw output may follow.
 from cctm.screen.emulator import SavedCursor, Screen
 from cctm.screen.fold import Fold
 from cctm.screen.modes import ALTERNATE
+from cctm.screen.painting import sgr
 from cctm.screen.picture import BLANK, Row
 from cctm.screen.placing import column_of_last, last_cell, row_without_last
 from cctm.screen.widths import width_of
@@ -61,11 +62,6 @@ def _dump(fold: Fold, screen: Screen, primary: str, saved: SavedCursor | None) -
 def last_to_print(fold: Fold, screen: Screen) -> str:
     """The last character, where printing it again gives what is there: terminals disagree on inserting a wide one."""
     return "" if fold.last and screen.insert and width_of(fold.last[0]) == 2 else fold.last
-
-
-def sgr(pen: str) -> str:
-    """The sequence that sets *pen*, whatever was set before."""
-    return f"\x1b[0;{pen}m" if pen else "\x1b[m"
 
 
 def _shown(screen: Screen, last: str) -> tuple[Row, ...]:

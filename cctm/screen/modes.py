@@ -26,6 +26,7 @@ SOFTLY_RESET: Final = frozenset({1, 6, 7, CURSOR_VISIBLE})
 # Cursor keys, mouse in all its ways, focus, alternate scroll, bracketed paste: they change what a terminal sends.
 CLIENT_MODES: Final = frozenset({1, 9, 66, *range(1000, 1008), 1015, 1016, 2004})
 OF_CELLS: Final = frozenset({6, 7})
+MOUSE: Final = frozenset({9, 1000, 1001, 1002, 1003})
 MAX_DEPTH: Final = 99
 KITTY_FLAGS: Final = 0x1F
 
@@ -102,10 +103,10 @@ class Modes:
             self.modify_keys = int(numbers.split(b";")[1] or b"0") & 0xFF if b";" in numbers else 0
 
     def _set(self, mode: int, on: bool) -> None:  # noqa: FBT001 - the letter of the sequence says it
-        if mode in ALTERNATE:
-            # One screen, three names for it.
-            for other in ALTERNATE:
-                if other in self.private:
+        for group in (ALTERNATE, MOUSE):
+            if mode in group:
+                # One screen with three names; one mouse that reports in one way. The last word counts.
+                for other in group & self.private.keys():
                     self.private[other] = False
         self.private[mode] = on
 
