@@ -1,5 +1,7 @@
 """cctm, the command.
 
+    entry.py      where the command begins
+    streams.py    stdin, stdout and stderr, whatever the caller made of them
     main.py       the command group; loads a command's module when it is called
     commands/     one file per command
     group.py      groups of commands
