@@ -89,6 +89,10 @@ class OutputFolder:
                 self._jump(output.offset)
             yield from self._join(output)
 
+    def end_of(self, stream: StreamId) -> int | None:
+        """Behind the last byte of *stream* that was given out; None: it is not known where that is."""
+        return self.end if stream == self.stream else self._ends.get(stream, 0)
+
     def _change(self, stream: StreamId) -> Iterator[Piece]:
         if stream == self.stream:
             return

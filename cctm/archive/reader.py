@@ -22,11 +22,20 @@ from cctm.protocol.events import Event, Keyframe, Output
 from cctm.protocol.events import Opened as OpenedEvent
 from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, StreamId, WriterId, WriterKey, channel_id
 
-from .catalogue import About, Catalogue, CatalogueDamagedError, CatalogueMissingError, Checkpoint, State
+from .catalogue import (
+    About,
+    Catalogue,
+    CatalogueDamagedError,
+    CatalogueMissingError,
+    Checkpoint,
+    KeyframePlace,
+    State,
+)
 from .device import load_device
 from .files import LogFiles, list_channels, list_files, segment_path
 from .finding import Finding
 from .fold import NO_STREAM, OutputFolder, Piece
+from .lacking import lacking_entries, lacking_output
 from .opening import OpenedEntry, Opener
 from .segment import find_record
 from .targets import Named, find
@@ -101,6 +110,7 @@ class Remembered:
     owner: WriterId | None = None
     secrets: tuple[EpochSecret, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
+    keyframes: tuple[KeyframePlace, ...] = ()  # the newest last
 
 
 class Archive:
@@ -171,17 +181,22 @@ class Archive:
         return list_files(self.directory, channel).logs
 
     def entries(self, channel: ChannelId) -> Iterator[OpenedEntry | Finding]:
-        """Every entry of every log, opened, and what cannot be read where it would stand.
+        """Every entry of every log, opened, and what cannot be read where it would stand; at last what is known to have
+        been there and is not.
 
         Raises:
             OSError: of reading.
         """
-        remembered = self.remembered(channel)
+        # First what is known, then what is there: a writer may be at work.
+        yield from self._entries(channel, self.remembered(channel))
+
+    def _entries(self, channel: ChannelId, remembered: Remembered) -> Iterator[OpenedEntry | Finding]:
         opener = Opener(channel, self.device, remembered.secrets)
+        walks = {}
         for log in self.logs(channel):
-            yield from self.log_entries(
-                Walk(self.directory, log, writer=self.writer_of(log, remembered)), opener
-            )
+            walk = walks[log.ref.log] = Walk(self.directory, log, writer=self.writer_of(log, remembered))
+            yield from self.log_entries(walk, opener)
+        yield from lacking_entries(remembered.checkpoints, walks)
 
     def log_entries(self, walk: Walk, opener: Opener) -> Iterator[OpenedEntry | Finding]:
         """What *walk* finds, opened."""
@@ -198,11 +213,13 @@ class Archive:
             OSError: of reading.
         """
         folder = OutputFolder()
-        for entry in self.entries(channel):
+        remembered = self.remembered(channel)
+        for entry in self._entries(channel, remembered):
             if isinstance(entry, OpenedEntry):
                 for event in entry.events:
                     yield from folder.fold(event)
         yield from folder.finish()
+        yield from lacking_output(remembered.checkpoints, folder)
 
     def tail(self, channel: ChannelId, n_bytes: int) -> Tail:
         """The last *n_bytes* of the newest stream's output, or all of it; what is before is not read.
@@ -307,6 +324,7 @@ class Archive:
                     None if seed is None else WriterKey.from_seed(seed).public,
                     tuple(catalogue.epochs(channel)),
                     tuple(catalogue.checkpoints(channel)),
+                    tuple(catalogue.keyframes(channel)),
                 )
         except (CatalogueMissingError, CatalogueDamagedError):
             return Remembered()

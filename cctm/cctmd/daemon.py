@@ -1,6 +1,7 @@
 """The daemon: what belongs to one running process, and how it ends.
 
-stop     the keeper is told to start no other (Scope.ALL: terminals are ended, then the keeper too); exit
+stop     the keeper is told to start no other (Scope.ALL: terminals are ended, then the keeper too); attached clients
+         are let go: those who are not come back, and have the next one started; exit
 restart  exit; the keeper starts the next daemon, which takes up where this one stopped
 either   everything that was read is stored first
 """
@@ -13,6 +14,7 @@ import trio
 
 from cctm import __version__
 from cctm.cctmd.ending import end_terminal
+from cctm.cctmd.frames import Frames
 from cctm.cctmd.services import RefusedError, Services
 from cctm.cctmd.terminals import Terminals
 from cctm.home import Home
@@ -22,6 +24,7 @@ from cctm.protocol.control.values import Reason, Scope
 
 LOG = logging.getLogger(__name__)
 STORED_S = 60.0
+STOPPED = "the daemon was stopped; the terminal goes on"
 
 
 class Connected(Protocol):
@@ -39,6 +42,7 @@ class Daemon:
         self.terminals = terminals
         self.sessions: set[Connected] = set()
         self.leaving = trio.Event()
+        self.frames = Frames()
         self._since_us = services.clock.wall_us()
 
     @property
@@ -68,6 +72,9 @@ class Daemon:
             self.terminals.link.part(wire.Quit())
         else:
             self.terminals.link.part(wire.Stop())
+            for terminal in self.terminals.alive():
+                for viewer in list(terminal.viewers):
+                    viewer.release(STOPPED)
         self.leaving.set()
 
     async def _end_terminals(self) -> None:

@@ -2,25 +2,33 @@
 
     storage thread ─► durable ─► (one wake-up for all that a sync stored) ─► ACK to the keeper
                                                                          ├─► quota reached? the terminal waits
-                                                                         ├─► a checkpoint every 4 MiB of output
+                                                                         ├─► a checkpoint at the begin of a log, every
+                                                                         │   4 MiB of output, and when somebody asks
                                                                          └─► its end is stored: concluded
+
+Without its checkpoint nobody could tell a log whose end was cut off, or that is gone, from one that was never longer.
 
 Invariant: the keeper is told of nothing that would not survive a power failure.
 """
 
+import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Final
 
 import trio
 
-from cctm.archive.catalogue import Checkpoint
+from cctm.archive.catalogue import Checkpoint, KeyframePlace
 from cctm.cctmd.keeper_link import KeeperLink
 from cctm.cctmd.recorder import Durable
-from cctm.cctmd.services import Services
+from cctm.cctmd.services import Services, wait_for
 from cctm.cctmd.terminal import Terminal
 from cctm.keeper import wire
+from cctm.protocol.errors import CctmError
 from cctm.protocol.keys import ChannelId
+
+LOG = logging.getLogger(__name__)
 
 CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
 
@@ -70,9 +78,14 @@ class Durability:
             if terminal is None:
                 continue  # it did not start, and was taken back
             terminal.stored_bytes += durable.place.end - durable.place.start
+            if durable.keyframe is not None:
+                self._remember(durable.keyframe)
             newest[terminal] = durable
         for terminal, durable in newest.items():
             self._follow(terminal, durable)
+
+    def _remember(self, keyframe: KeyframePlace) -> None:
+        self._services.storage.run_aside(lambda: self._services.catalogue.put_keyframe(keyframe))
 
     def _follow(self, terminal: Terminal, durable: Durable) -> None:
         terminal.durable_offset = durable.offset
@@ -81,12 +94,37 @@ class Durability:
             if self._services.limits.is_over_quota(terminal.stored_bytes):
                 terminal.hold_at_quota()
         elif not terminal.recorder.pending and durable.head.size == terminal.recorder.sealed_size:
+            terminal.unnoted = None
             self._conclude(terminal, durable)
             return
-        if durable.offset - terminal.checkpointed >= CHECKPOINT_BYTES:
+        terminal.unnoted = durable
+        begins = terminal.noted_log != durable.head.log
+        if begins or durable.offset - terminal.checkpointed >= CHECKPOINT_BYTES:
+            self._note([terminal])
+
+    async def note_all(self) -> None:
+        """Have the catalogue know of everything that is stored."""
+        try:
+            await wait_for(self._note([it for it in self._running.values() if it.unnoted is not None]))
+        except (OSError, CctmError) as error:
+            LOG.warning("the catalogue cannot be written: %s", error)
+
+    def _note(self, terminals: Sequence[Terminal]) -> "Future[None]":
+        known = []
+        for terminal in terminals:
+            durable, terminal.unnoted = terminal.unnoted, None
+            assert durable is not None
             terminal.checkpointed = durable.offset
-            known = checkpoint(terminal, durable)
-            self._services.storage.run_aside(lambda: self._services.catalogue.put_checkpoint(known))
+            terminal.noted_log = durable.head.log
+            known.append(checkpoint(terminal, durable))
+        catalogue = self._services.catalogue
+
+        def write() -> None:
+            with catalogue.transaction():
+                for each in known:
+                    catalogue.put_checkpoint(each)
+
+        return self._services.storage.run_aside(write)
 
 
 def checkpoint(terminal: Terminal, durable: Durable) -> Checkpoint:

@@ -16,6 +16,7 @@ from typing import Final
 import trio
 
 from cctm.archive.catalogue import About, Checkpoint, State
+from cctm.archive.finding import Fault
 from cctm.archive.opening import Opener
 from cctm.archive.recover import Recovered, recover_channel
 from cctm.cctmd.keeper_link import Kept
@@ -104,7 +105,7 @@ async def _take_up(terminals: Terminals, one: Kept, taken: set[ChannelId]) -> Ch
     if one.here.base > found.stored.offset:
         terminal.lost(found.stored.offset, one.here.base - found.stored.offset)
         terminals.touch(terminal)
-    terminals.link.send(wire.Resume(one.here.id, terminal.recent.end))
+    terminals.link.send(wire.Resume(one.here.id, terminal.recorder.offset))
     return channel
 
 
@@ -221,7 +222,9 @@ async def _recover(terminals: Terminals, keys: ChannelKeys, *, remembered: bool 
     if recovered is not None:
         for finding in recovered.findings:
             LOG.warning("%s", finding)
-        if recovered.checkpoint.size:
+        # A log that was cut short is remembered as it was: its checkpoint is what tells.
+        is_shorter = any(finding.fault is Fault.ROLLED_BACK for finding in recovered.findings)
+        if recovered.checkpoint.size and not is_shorter:
             services.storage.run_aside(lambda: services.catalogue.put_checkpoint(recovered.checkpoint))
     return recovered
 

@@ -5,6 +5,10 @@
     errors.py     an error in words: what happened, what to do
     client.py     a connection to the daemon: requests and replies
     start.py      starts keeper and daemon on demand
+    keeper.py     the keeper, where no daemon is there to ask
+    sentences.py  events and findings of a record
+    each.py       one request for each of several terminals
+    table.py      columns
     opening.py    what a new terminal gets of this process
     terminal.py   the user's own terminal: raw mode, size
     words.py      ages, sizes, statuses as people read them
@@ -13,7 +17,7 @@
 attached:
 
     session.py    the loop: keyboard to daemon, output to screen, what the client shows itself, lost connections
-    attachment.py what is shown and who draws it; requests meanwhile     link.py, reconnecting.py   its connection
+    attachment.py what is shown and who draws it; requests meanwhile     link.py   its connection
     display.py    what was written to the user's terminal, and how to undo it
     keys.py       the prefix key         questions.py   what programs ask the user's own terminal
     doing.py      what keys after the prefix, and pages, come to

@@ -40,19 +40,32 @@ def resolve(archive: Archive, target: str) -> Terminal:
         raise UserError(error.what, error.advice) from error
 
 
-def output_of(archive: Archive, terminal: Terminal) -> Iterator[bytes]:
-    """All that it printed; what is missing or contradictory is said on stderr."""
-    for piece in archive.fold_output(terminal.channel):
-        match piece:
-            case bytes():
-                yield piece
-            case Hole(_, offset, length, declared):
-                much = "an unknown number of bytes" if length is None else words.count(length, "byte")
-                why = "was not recorded" if declared else "is missing from the record"
-                if length != 0:
-                    say(f"cctm: At byte {offset}, output of {much} {why}.")
-            case Conflict(_, offset, length):
-                much = words.count(length, "byte")
-                say(
-                    f"cctm: At byte {offset}, output of {much} is recorded twice and differs; the first is written."
-                )
+class RecordedOutput:
+    """All that *terminal* printed; what is missing or contradictory is said on stderr."""
+
+    def __init__(self, archive: Archive, terminal: Terminal) -> None:
+        self._pieces = archive.fold_output(terminal.channel)
+        self.is_whole = True  # as far as it was read: nothing lacks but what was never recorded
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            match piece:
+                case bytes():
+                    yield piece
+                case Hole(_, offset, length, declared):
+                    much = "an unknown number of bytes" if length is None else words.count(length, "byte")
+                    why = "was not recorded" if declared else "is missing from the record"
+                    self.is_whole = self.is_whole and declared
+                    if length != 0:
+                        say(f"cctm: At byte {offset}, output of {much} {why}.")
+                case Conflict(_, offset, length):
+                    self.is_whole = False
+                    much = words.count(length, "byte")
+                    say(
+                        f"cctm: At byte {offset}, output of {much} is recorded twice and differs; the first is written."
+                    )
+
+
+def output_of(archive: Archive, terminal: Terminal) -> RecordedOutput:
+    """What *terminal* printed, to be iterated over once."""
+    return RecordedOutput(archive, terminal)

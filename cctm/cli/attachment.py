@@ -262,9 +262,11 @@ class Attachment:
         self._offset = attached.offset
         self._replies.clear()
         self._questions.forget()
+        if self._drawer is Drawer.OURS:
+            self._drawer = Drawer.AWAITED
 
     def begin(self) -> None:
         """Begin to draw: where the output stopped; everything, if the screen is not as it was then."""
-        if self._drawer is not Drawer.DRAWN:
+        if self._drawer is Drawer.AWAITED:
             self.show()
         self.take_received()

@@ -5,7 +5,9 @@ with connect(home) as client:
 """
 
 import os
+import select
 import socket
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
@@ -14,13 +16,21 @@ from cctm.cli.errors import UserError
 from cctm.home import Home
 from cctm.peer import peer_pid, peer_uid
 from cctm.protocol.control import replies, requests
-from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
+from cctm.protocol.control.frames import MAX_FRAME, VERSION, FrameReader, encode_message
 from cctm.protocol.control.values import Reason
 from cctm.protocol.errors import LocalError, MalformedError
 
 ReplyT = TypeVar("ReplyT", bound=tuple[object, ...])
 
+# Waits until one of these descriptors can be read, so many seconds at most (None: for ever); says whether one can.
+Wait = Callable[[Sequence[int], float | None], bool]
+
 GREETING_S = 10.0  # a daemon that takes longer to say who it is does not run, or is stuck
+
+
+def wait(descriptors: Sequence[int], seconds: float | None) -> bool:
+    """The Wait of a command that has nothing else to do meanwhile."""
+    return bool(select.select(descriptors, (), (), seconds)[0])
 
 
 class RefusedError(UserError):
@@ -56,8 +66,9 @@ class DaemonSilentError(UserError):
 class Client:
     """One connection; owns its socket."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, wait: Wait = wait) -> None:
         self.socket = connection
+        self._wait = wait
         self._frames = FrameReader()
         self._received: list[tuple[object, ...]] = []
 
@@ -99,8 +110,8 @@ class Client:
             frame = encode_message(message)
         except LocalError as error:
             raise UserError(
-                "That is too long, or not text.",
-                "Shorten the command line or the environment; names are UTF-8.",
+                f"That is longer than the {MAX_FRAME >> 10} KiB that a request may have, or not UTF-8.",
+                "Shorten the command line or the environment.",
             ) from error
         try:
             self.socket.sendall(frame)
@@ -130,8 +141,14 @@ class Client:
         return reply
 
     def next_message(self) -> tuple[object, ...]:
-        """Wait for a message."""
+        """Wait for a message.
+
+        Raises:
+            TimeoutError: none came within the socket's timeout.
+        """
         while not self._received:
+            if not self._wait((self.socket.fileno(),), self.socket.gettimeout()):
+                raise TimeoutError
             try:
                 data = self.socket.recv(65536)
             except ConnectionResetError as error:
@@ -157,8 +174,8 @@ class Client:
         return received
 
 
-def try_connect(home: Home) -> Client | None:
-    """A connection to the daemon if one runs."""
+def try_connect(home: Home, wait: Wait = wait) -> Client | None:
+    """A connection to the daemon if one runs. It waits for its replies by *wait*."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(GREETING_S)
@@ -181,7 +198,7 @@ def try_connect(home: Home) -> Client | None:
             f"{home.control_socket} is another user's.",
             "Do not use it: set CCTM_HOME to a shorter path of your own.",
         )
-    client = Client(connection)
+    client = Client(connection, wait)
     try:
         client.greet()
     except DaemonGoneError:
@@ -194,15 +211,15 @@ def try_connect(home: Home) -> Client | None:
     return client
 
 
-def connect(home: Home) -> Client:
-    """A connection to the daemon, which is started if none runs.
+def connect(home: Home, wait: Wait = wait) -> Client:
+    """A connection to the daemon, which is started if none runs. *wait* is called while nothing else can be done.
 
     Raises:
         UserError: it cannot be started; the cause in words.
     """
-    client = try_connect(home)
+    client = try_connect(home, wait)
     if client is not None:
         return client
     from cctm.cli.start import start_daemon  # what it imports is needed only here
 
-    return start_daemon(home, lambda: try_connect(home))
+    return start_daemon(home, lambda: try_connect(home, wait), lambda seconds: wait((), seconds))

@@ -3,7 +3,6 @@
 from typing import Final, NamedTuple
 
 from cctm.cli import words
-from cctm.cli.columns import safe
 from cctm.cli.errors import UserError
 from cctm.protocol.control import replies
 from cctm.protocol.control.values import Mode, Rights
@@ -54,4 +53,4 @@ def cells(row: ClientRow) -> tuple[str, ...]:
     shown = "raw" if row.mode is Mode.RAW else "painted"
     rights = "view" if row.rights is Rights.VIEW else "drive"
     behind = words.size(row.behind_bytes) if row.behind_bytes else "-"
-    return str(row.number), f"{row.cols}x{row.rows}", shown, rights, safe(row.term) or "-", behind
+    return str(row.number), f"{row.cols}x{row.rows}", shown, rights, words.printable(row.term) or "-", behind

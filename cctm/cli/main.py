@@ -9,11 +9,25 @@ from typing import Any, Final
 import click
 
 from cctm import __version__
-from cctm.cli.errors import UserError
+from cctm.cli.errors import UserError, mistake
+from cctm.cli.group import Group
 from cctm.home import HomeError
 
 # Listed in this order in --help. The module is cctm.cli.commands.<name>, the command in it is `command`.
-COMMANDS: Final = ("new", "ls", "attach", "kill", "rename", "rm", "log", "export", "du", "prune", "daemon")
+COMMANDS: Final = (
+    "new",
+    "ls",
+    "attach",
+    "kill",
+    "rename",
+    "rm",
+    "log",
+    "export",
+    "du",
+    "prune",
+    "daemon",
+    "help",
+)
 
 EPILOG: Final = """
 \b
@@ -25,7 +39,7 @@ Examples:
 """
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Imports the module of the command that is called, and no other."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -46,7 +60,7 @@ class LazyGroup(click.Group):
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, prog_name="cctm")
+@click.version_option(__version__, "-V", "--version", prog_name="cctm")
 @click.option("--nested", is_flag=True, help="Attach even inside a terminal of CCTM.")
 @click.pass_context
 def cctm(context: click.Context, nested: bool) -> None:  # noqa: FBT001
@@ -72,10 +86,16 @@ def main() -> None:
 
 def _run() -> Any:  # noqa: ANN401
     try:
-        return cctm.main(standalone_mode=False)
+        return cctm.main(prog_name="cctm", standalone_mode=False)
     except HomeError as error:
         UserError(error.what, error.advice).show()
         return 1
+    except click.exceptions.NoArgsIsHelpError as help_:
+        help_.show()
+        return help_.exit_code
+    except click.UsageError as error:
+        mistake(error).show()
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code

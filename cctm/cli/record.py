@@ -23,7 +23,7 @@ from cctm.archive.opening import OpenedEntry, Opener
 from cctm.archive.reader import Archive
 from cctm.archive.segment import find_record
 from cctm.archive.walk import Start, Walk
-from cctm.cli.columns import safe
+from cctm.cli import words
 from cctm.home import Home
 from cctm.protocol.events import Gap, Keyframe, Opened, Output
 from cctm.protocol.keys import ChannelId, StreamId
@@ -207,7 +207,7 @@ class Record:
             output = output[begins.end() if begins[0] == b"\n" else begins.start() :]
         found = [*text.feed(output), *text.feed(self._line_end(block - 1))]
         found += text.finish()
-        return tuple(map(safe, found))
+        return tuple(map(words.printable, found))
 
     def _line_end(self, block: int) -> bytes:
         """What of *block*, and of those behind it, belongs to a line that began before."""

@@ -14,9 +14,12 @@ half a second the last row says so. Ctrl+B d and signals end the session in ever
 One poll loop. Notes stay for 2 s or until a key; the program gets that key.
 """
 
+import contextlib
 import os
+import re
 import select
 import signal
+import termios
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ from typing import Final
 
 from cctm.cli import terminal
 from cctm.cli.attachment import Attachment
-from cctm.cli.client import Client, RefusedError
+from cctm.cli.client import Client, Wait
 from cctm.cli.display import Display
 from cctm.cli.doing import conclude, perform
 from cctm.cli.errors import UserError
@@ -34,7 +37,7 @@ from cctm.cli.pages.effects import Effect
 from cctm.cli.pages.keystrokes import Keystrokes
 from cctm.cli.pages.page import Cover, Page
 from cctm.cli.questions import Questions
-from cctm.cli.reconnecting import Attempt, Connected
+from cctm.cli.reconnecting import LeaveError, Watch, reattach
 from cctm.cli.signals import LEAVING, signals_as_bytes
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
@@ -42,13 +45,11 @@ from cctm.protocol.control import replies, requests
 KEYS_BYTES: Final = 64 * 1024
 HOLD_S: Final = 0.02  # for the rest of a sequence; whoever types ESC does not notice
 NOTE_S: Final = 2.0
-RECONNECT_S: Final = 30.0
-RETRY_S: Final = 0.2
-SAY_LOST_S: Final = 0.5
 FORGET_KEYS_S: Final = 5.0
 LOST: Final = "[reconnecting…] Ctrl+B d leaves"
+KEYS_DROPPED: Final = "The daemon is back. Keys typed meanwhile were dropped."
 VIEW_ONLY: Final = "view only: keys do not reach the program"
-NOT_TYPED: Final = (b"\x1b[I", b"\x1b[O", b"\x1b[<", b"\x1b[M")  # focus and mouse
+NOT_TYPED: Final = re.compile(rb"\x1b\[(?:[IO]|<[0-9;]*[Mm]|M...)", re.DOTALL)  # focus and mouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,12 @@ class Session:
         request: requests.Attach,
         attached: replies.Attached,
         home: Home,
-        reconnect: Callable[[], Client],
+        reconnect: Callable[[Wait], Client],
     ) -> None:
+        """
+        Args:
+            reconnect: makes a new connection, and calls what it is given while it can do nothing else.
+        """
         self._home = home
         self._reconnect = reconnect
         self._display = Display()
@@ -103,6 +108,11 @@ class Session:
                     except LostError:
                         if self._outcome is None:
                             self._come_back(wake)
+                if isinstance(self._outcome, replies.Released):
+                    _drop_keys()
+            except UserError:
+                _drop_keys()
+                raise
             finally:
                 if not self._attachment.is_drawn:
                     self._display.wipe_note()
@@ -217,7 +227,7 @@ class Session:
             self._give_page(self._page, part)
         elif self._attachment.drives:
             self._attachment.send(requests.Input(part))
-        elif not self._has_said_view_only and not part.startswith(NOT_TYPED):
+        elif not self._has_said_view_only and NOT_TYPED.sub(b"", part):
             self._has_said_view_only = True
             self._note(VIEW_ONLY)
 
@@ -289,52 +299,26 @@ class Session:
         Raises:
             UserError: the daemon said no, or did not come back.
         """
-        lost_at = time.monotonic()
         self._attachment.link.close()
         if self._page is not None or self._note_until is not None:
             self._page = self._note_until = None
             self._attachment.take_over()
-        attempt = Attempt(self._reach)
-        retry_at: float | None = None
-        while not self._left:
-            now = time.monotonic()
-            if retry_at is not None and now >= retry_at:
-                attempt, retry_at = Attempt(self._reach), None
-            if now >= lost_at + FORGET_KEYS_S:
-                self._unsent = b""
-            if self._attachment.is_drawn and now >= lost_at + SAY_LOST_S:
-                self._attachment.take_over()
-                self._display.note(LOST)
-            times = [retry_at or now + RETRY_S, lost_at + SAY_LOST_S if self._attachment.is_drawn else None]
-            patience = min(at for at in times if at is not None) - now
-            waited: list[int | Attempt] = [terminal.STDIN, wake]
-            waited += [attempt] if retry_at is None else []
-            ready, _, _ = select.select(waited, [], [], max(0.0, patience))
-            if wake in ready:
-                self._left = bool(LEAVING.intersection(os.read(wake, 256)))
-            if terminal.STDIN in ready:
-                self._keep_keys()
-            if attempt in ready:
-                try:
-                    self._attachment.resume(*attempt.result())
-                except RefusedError:  # whoever answered will not think better of it
-                    raise
-                except UserError:
-                    if now > lost_at + RECONNECT_S:
-                        raise
-                    retry_at = time.monotonic() + RETRY_S
-                else:
-                    if time.monotonic() > lost_at + FORGET_KEYS_S:
-                        self._unsent = b""
-                    return
-
-    def _reach(self) -> Connected:
-        client = self._reconnect()
+        watch = Watch(wake, self._keep_keys, self._say_lost)
         try:
-            return client, client.ask(self._attachment.resumption(), replies.Attached)
-        except BaseException:
-            client.close()
-            raise
+            client, attached = reattach(self._reconnect, self._attachment.resumption, watch)
+        except LeaveError:
+            self._left = True
+            return
+        self._attachment.resume(client, attached)
+        if watch.elapsed_s > FORGET_KEYS_S and self._unsent:
+            self._unsent = b""
+            self._attachment.take_over()
+            self._display.note(KEYS_DROPPED)
+            self._note_until = time.monotonic() + NOTE_S
+
+    def _say_lost(self) -> None:
+        self._attachment.take_over()
+        self._display.note(LOST)
 
     def _send_unsent(self) -> None:
         while self._unsent:
@@ -342,19 +326,28 @@ class Session:
             self._unsent = self._unsent[KEYS_BYTES:]
 
     def _keep_keys(self) -> None:
-        """Take what is typed while nobody can have it."""
+        """Take what is typed while nobody can have it.
+
+        Raises:
+            LeaveError: the user wants to leave.
+        """
         data = _read_stdin()
         if not data:
-            self._left = True
-            return
+            raise LeaveError
         keys, _ = self._questions.receive(data, time.monotonic())
         for part in [*self._keys.receive(keys), *self._keys.flush()]:
             if part is Command.DETACH:
-                self._left = True
-            elif isinstance(part, bytes):
+                raise LeaveError
+            if isinstance(part, bytes):
                 self._unsent += part if self._attachment.drives else b""
             else:
                 self._display.bell()
+
+
+def _drop_keys() -> None:
+    """What was typed for the program is for nobody else."""
+    with contextlib.suppress(termios.error):  # the window was closed
+        termios.tcflush(terminal.STDIN, termios.TCIFLUSH)
 
 
 def _read_stdin() -> bytes:

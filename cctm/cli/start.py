@@ -10,25 +10,29 @@ Two commands at the same moment: the second waits for the lock, then finds the d
 import contextlib
 import fcntl
 import os
-import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
+from cctm.archive.room import Limits
 from cctm.cli.errors import UserError
+from cctm.cli.keeper import ask_for_daemon
 from cctm.home import Home, HomeError
-from cctm.keeper.wire import StartDaemon, encode
 from cctm.launch import start_keeper
-from cctm.peer import peer_uid
 
 T = TypeVar("T")
 
 START_TIMEOUT_S: Final = 30.0
 POLL_S: Final = 0.005
+ASK_AGAIN_S: Final = 1.0
 
 
-def start_daemon(home: Home, try_connect: Callable[[], T | None]) -> T:
+def start_daemon(home: Home, try_connect: Callable[[], T | None], pause: Callable[[float], object]) -> T:
     """Start what is missing and return the connection that *try_connect* makes.
+
+    Args:
+        pause: lets at most so many seconds pass.
 
     Raises:
         UserError: the home cannot be used, or the daemon did not come up; says why.
@@ -38,23 +42,28 @@ def start_daemon(home: Home, try_connect: Callable[[], T | None]) -> T:
     except HomeError as error:
         raise UserError(error.what, error.advice) from error
     deadline = time.monotonic() + START_TIMEOUT_S
-    with _lock(home, deadline):
+    with _lock(home, deadline, pause):
         found = try_connect()
         if found is not None:
             return found
         with contextlib.suppress(FileNotFoundError):
             os.unlink(home.start_failure)
-        keeper = None if _ask_keeper(home) else start_keeper(home)
+        keeper = None if ask_for_daemon(home) else _start_keeper(home)
+        asked_at = time.monotonic()
         while time.monotonic() < deadline:
             found = try_connect()
             if found is not None:
                 return found
             _raise_failure(home)
-            if keeper is not None and keeper.poll() is not None and not _ask_keeper(home):
+            if keeper is not None and keeper.poll() is not None and not ask_for_daemon(home):
                 raise UserError(
                     f"The keeper ended at once (status {keeper.returncode}).", f"See {home.keeper_log}."
                 )
-            time.sleep(POLL_S)
+            if keeper is None and time.monotonic() > asked_at + ASK_AGAIN_S:
+                # It may have been on its way out, or another command told it to stop.
+                keeper = None if ask_for_daemon(home) else _start_keeper(home)
+                asked_at = time.monotonic()
+            pause(POLL_S)
     raise UserError(
         f"The daemon did not answer within {START_TIMEOUT_S:.0f} s.",
         f"See {home.daemon_log} and {home.keeper_log}.",
@@ -62,7 +71,7 @@ def start_daemon(home: Home, try_connect: Callable[[], T | None]) -> T:
 
 
 @contextlib.contextmanager
-def _lock(home: Home, deadline: float) -> Iterator[None]:
+def _lock(home: Home, deadline: float, pause: Callable[[float], object]) -> Iterator[None]:
     try:
         lock = os.open(home.start_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -80,7 +89,7 @@ def _lock(home: Home, deadline: float) -> Iterator[None]:
                     raise UserError(
                         "Another command has been starting the daemon for too long.", "End it and try again."
                     ) from None
-                time.sleep(POLL_S)
+                pause(POLL_S)
             except OSError as error:
                 raise UserError(
                     f"{home.start_lock} cannot be locked: {error.strerror}.",
@@ -91,20 +100,13 @@ def _lock(home: Home, deadline: float) -> Iterator[None]:
         os.close(lock)
 
 
-def _ask_keeper(home: Home) -> bool:
-    """Ask a running keeper to start its daemon; False if none listens."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        try:
-            connection.settimeout(5)
-            connection.connect(home.keeper_socket)
-            if peer_uid(connection) != os.geteuid():
-                raise UserError(
-                    f"{home.keeper_socket} is another user's.", "Set CCTM_HOME to a shorter path."
-                )
-            connection.sendall(encode(StartDaemon()))
-        except (FileNotFoundError, ConnectionError, TimeoutError):
-            return False
-        return True
+def _start_keeper(home: Home) -> "subprocess.Popen[bytes]":
+    """Start a keeper whose daemon will not stumble over the environment that both get from this command."""
+    try:
+        Limits.of(os.environ)
+    except HomeError as error:
+        raise UserError(error.what, error.advice) from error
+    return start_keeper(home)
 
 
 def _raise_failure(home: Home) -> None:

@@ -36,6 +36,7 @@ _CHECK_S: Final = 30.0  # for the new code of an upgrade to answer
 _FAREWELL_S: Final = (
     2.0  # how long SIGTERM waits for programs to end and for a connected daemon to store the rest
 )
+_LEFT: Final = Exit(wire.How.EXITED, 0)
 
 
 class Keeper:
@@ -166,7 +167,8 @@ class Keeper:
                 continue
             if pid == self.supervision.child:
                 self._log.line(f"the daemon {pid} has ended: {in_words(exit_)}")
-                self.supervision.reaped(time.monotonic())
+                ended = self.supervision.left if exit_ == _LEFT else self.supervision.reaped
+                ended(time.monotonic())
             elif self._check is not None and pid == self._check.child.pid:
                 self._upgrade_checked(self._check, exit_)
 
@@ -203,9 +205,8 @@ class Keeper:
                 self._hello(connection, message)
             case wire.Stop():
                 self.supervision.stop()
-            case wire.StartDaemon():
-                if self.peers.daemon is None:
-                    self.supervision.ask(time.monotonic())
+            case wire.StartDaemon():  # the one that is connected may be leaving at this moment
+                self.supervision.ask(time.monotonic())
             case wire.Quit():
                 self._quit(connection)
             case wire.Upgrade(argv):

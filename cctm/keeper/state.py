@@ -77,6 +77,7 @@ def encode_header(
         "supervision": {
             "wanted": supervision.wanted,
             "child": supervision.child,
+            "served": supervision.served,
             "daemon": daemon,
             "failures": supervision.failures,
             "started_at": supervision.started_at,
@@ -140,6 +141,7 @@ def _supervision(fields: dict[str, Any]) -> Supervision:
     supervision = Supervision(now)
     supervision.wanted = fields["wanted"]
     supervision.child = fields["child"]
+    supervision.served = fields.get("served", False)  # older code does not say
     supervision.failures = fields["failures"]
     supervision.started_at = fields["started_at"]
     supervision.not_before = fields["not_before"]

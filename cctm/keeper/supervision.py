@@ -1,7 +1,8 @@
 """When to start the daemon (SPEC.md §7.3). Decides only; time comes in as seconds of a monotonic clock.
 
 Whenever no daemon is connected and nobody said STOP, one is started: at once, then after 0.1, 0.2, 0.4 … 10 s
-while it keeps failing within 5 s.
+while it keeps failing within 5 s. One that served and left with status 0 was asked to: that is no failure, however
+short its life.
 
 **Invariants**
 
@@ -28,6 +29,7 @@ class Supervision:
         "foreign",
         "grace_until",
         "not_before",
+        "served",
         "started_at",
         "wanted",
     )
@@ -37,6 +39,7 @@ class Supervision:
         self.connected = False
         self.child: int | None = None  # the daemon that we started and have not reaped
         self.foreign: int | None = None  # one that we did not start and whose connection is gone
+        self.served = False  # whether `child` has been connected
         self.failures = 0
         self.started_at = now
         self.not_before = now
@@ -59,6 +62,7 @@ class Supervision:
 
     def started(self, pid: int, now: float) -> None:
         self.child = pid
+        self.served = False
         self.foreign = None
         self.started_at = now
 
@@ -66,7 +70,17 @@ class Supervision:
         self.started_at = now
         self._failed(now)
 
+    def left(self, now: float) -> None:
+        """Our daemon has ended with status 0: the next one is due at once, or it would do this for ever."""
+        if self.served:
+            self.child = None
+            self.failures = 0
+            self.not_before = now
+        else:
+            self.reaped(now)
+
     def reaped(self, now: float) -> None:
+        """Our daemon has ended."""
         self.child = None
         if now - self.started_at < FAILED_WITHIN_S:
             self._failed(now)
@@ -80,6 +94,7 @@ class Supervision:
 
     def connection_made(self) -> None:
         self.connected = True
+        self.served = self.child is not None
         self.foreign = None
 
     def connection_lost(self, pid: int | None, now: float) -> None:

@@ -14,43 +14,15 @@ import avt
 
 from cctm.screen.emulator import SavedCursor, Screen
 from cctm.screen.picture import EMPTY, Cursor, Row, Run
-
-MAX_WIDTHS: Final = 65536
+from cctm.screen.widths import width_of
 
 _ROW_TOKEN: Final = re.compile(r"\x1b\[([0-9:;]*)([mb])|([^\x1b]+)")
 _STATE_TOKEN: Final = re.compile(
     r"\x9b([?0-9;]*)([A-Za-z`])|\x1b\[()(W)|\x1b\[([0-9:;]*)(m)|\x1b(7|\([0B]|\)[0B])|(\x0e)|([^\x00-\x1f\x7f-\x9f]+)"
 )
-_ALTERNATE_SHOWN: Final = "\x9b?1047h\x9b1;1H"
-_ALTERNATE_KEPT: Final = "\x9b?1047h"
-
-
-class Widths:
-    """How many columns the emulator gives to a character: asked of itself, so that both always agree."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, int] = {}
-
-    def of(self, char: str) -> int:
-        """1 or 2."""
-        if char.isascii():
-            return 1
-        width = self._known.get(char)
-        if width is None:
-            vt = avt.Vt(4, 1, 0)
-            vt.feed_str(char)
-            width = max(1, vt.cursor.col)
-            if len(self._known) >= MAX_WIDTHS:
-                self._known.clear()
-            self._known[char] = width
-        return width
-
-    def of_text(self, text: str) -> int:
-        """Columns of *text*."""
-        return len(text) if text.isascii() else sum(map(self.of, text))
-
-
-WIDTHS: Final = Widths()
+_TO_ALTERNATE: Final = "\x9b?1047h"
+_TO_PRIMARY: Final = "\x9b?1047l"
+_HOME: Final = "\x9b1;1H"
 
 
 def canonical_pen(parameters: str) -> str:
@@ -133,7 +105,7 @@ def _read_segment(segment: str, pen: str, cols: int) -> tuple[tuple[Row, ...], s
             part_width = 0
             length = 0
             for char in printed:
-                char_width = WIDTHS.of(char)
+                char_width = width_of(char)
                 if part_width + char_width > room:
                     break
                 part_width += char_width
@@ -168,14 +140,13 @@ def read_screen(vt: avt.Vt, reader: RowReader) -> Screen:
     end = dump.find("\x9b")
     primary = reader.read(dump[:end], cols, rows)
     alternate: tuple[Row, ...] | None = None
-    behind = dump.find(_ALTERNATE_SHOWN, end)
     state = dump[end:]
-    if behind >= 0:
-        begin = behind + len(_ALTERNATE_SHOWN)
-        end_alternate = dump.find("\x9b", begin)
-        # The saved cursor of the alternate screen begins with ESC only behind its place: CSI first, always.
-        alternate = reader.read(dump[begin:end_alternate], cols, rows)
-        state = dump[end:begin] + dump[end_alternate:]
+    switched = dump.find(_TO_ALTERNATE, end)
+    if switched >= 0 and dump.find(_TO_PRIMARY, switched) < 0:
+        begin = switched + len(_TO_ALTERNATE) + len(_HOME)
+        behind = dump.find("\x9b", begin)
+        alternate = reader.read(dump[begin:behind], cols, rows)
+        state = dump[end:begin] + dump[behind:]
     return _read_state(
         state, Cursor(cursor.col, cursor.row, cursor.visible), (cols, rows), primary, alternate
     )

@@ -9,45 +9,66 @@ Only 7-bit CSI, no REP; what wraps softly does so again. Raw output may follow.
 from cctm.screen.emulator import SavedCursor, Screen
 from cctm.screen.fold import Fold
 from cctm.screen.modes import ALTERNATE
-from cctm.screen.picture import Row, Run
+from cctm.screen.painting import sgr
+from cctm.screen.picture import BLANK, Row
+from cctm.screen.placing import column_of_last, last_cell, row_without_last
+from cctm.screen.widths import width_of
 
 
 def dump(fold: Fold) -> bytes:
     """Everything: what the alternate screen hides, too."""
     screen = fold.screen()
-    return _dump(fold, screen, rows_text(screen.primary) + _saved(screen.saved))
+    return _dump(fold, screen, rows_text(_primary(fold, screen)), screen.saved)
 
 
 def dump_shown(fold: Fold) -> bytes:
     """What may be shown to somebody: without what the alternate screen hides."""
     screen = fold.screen()
-    primary = rows_text(screen.primary) + _saved(screen.saved) if screen.alternate is None else ""
-    return _dump(fold, screen, primary)
+    if screen.alternate is None:
+        return _dump(fold, screen, rows_text(_primary(fold, screen)), screen.saved)
+    return _dump(fold, screen, "", None)
 
 
-def _dump(fold: Fold, screen: Screen, primary: str) -> bytes:
+def _primary(fold: Fold, screen: Screen) -> tuple[Row, ...]:
+    return _shown(screen, last_to_print(fold, screen)) if screen.alternate is None else screen.primary
+
+
+def _dump(fold: Fold, screen: Screen, primary: str, saved: SavedCursor | None) -> bytes:
     modes = fold.modes
-    kitty = modes.dump_kitty(alternate=True).decode()
-    alternate = kitty + _saved(screen.saved_alternate)
+    last = last_to_print(fold, screen)
     parts = []
+    alternate = modes.dump_kitty(alternate=True).decode() + _save(screen.saved_alternate, "\x1b7")
     if screen.alternate is None and alternate:
         parts.append(f"\x1b[?1047h{alternate}\x1b[?1047l")
-    parts.append(modes.dump_kitty(alternate=False).decode())
-    parts.append(primary)
-    if screen.alternate is not None:
+    parts.append(modes.dump_kitty(alternate=False).decode() + primary)
+    if screen.alternate is None:
+        parts.append(_save(saved, "\x1b7"))
+    else:
         number = next((mode for mode in sorted(ALTERNATE, reverse=True) if modes.private.get(mode)), 1049)
-        parts.append(f"\x1b[?{number}h\x1b[m{rows_text(screen.alternate)}{alternate}")
+        # 1049 saves the cursor itself; some terminals keep what it saves in a place of its own. And it clears in the
+        # pen that is saved.
+        parts.append(_save(saved, f"\x1b7\x1b[?{number}h") or f"\x1b[H\x1b[?{number}h")
+        if saved is not None and saved.pen:
+            parts.append("\x1b[2J")
+        parts.append(rows_text(_shown(screen, last)) + alternate)
     if screen.tabs is not None:
         parts.append("\x1b[3g" + "".join(f"\x1b[{tab + 1}G\x1bH" for tab in screen.tabs))
     parts.append(fold.titles.dump())
     parts.append(modes.dump_shared().decode())
-    parts.append(_cursor(screen))
+    parts.append(_cursor(screen, last))
     return "".join(parts).encode() + fold.pending
 
 
-def sgr(pen: str) -> str:
-    """The sequence that sets *pen*, whatever was set before."""
-    return f"\x1b[0;{pen}m" if pen else "\x1b[m"
+def last_to_print(fold: Fold, screen: Screen) -> str:
+    """The last character, where printing it again gives what is there: terminals disagree on inserting a wide one."""
+    return "" if fold.last and screen.insert and width_of(fold.last[0]) == 2 else fold.last
+
+
+def _shown(screen: Screen, last: str) -> tuple[Row, ...]:
+    if not last or not screen.insert:
+        return screen.shown
+    before = row_without_last(screen, last)
+    return (*screen.shown[: screen.cursor.row], before, *screen.shown[screen.cursor.row + 1 :])
 
 
 def rows_text(lines: tuple[Row, ...]) -> str:
@@ -58,7 +79,8 @@ def rows_text(lines: tuple[Row, ...]) -> str:
     for number, row in enumerate(lines):
         if row.runs and not joined:
             parts.append(f"\x1b[{number + 1}H")
-        for run in row.runs:
+        runs = row.runs or ((BLANK,) if joined else ())  # the row above wraps when something is printed here
+        for run in runs:
             if run.pen != pen:
                 pen = run.pen
                 parts.append(sgr(pen))
@@ -69,17 +91,18 @@ def rows_text(lines: tuple[Row, ...]) -> str:
     return "".join(parts)
 
 
-def _saved(saved: SavedCursor | None) -> str:
-    """Save this cursor, and be back in the default state."""
+def _save(saved: SavedCursor | None, saving: str) -> str:
+    """Do *saving* where this cursor was saved, and be back in the default state."""
     if saved is None:
         return ""
     wrap, rewrap = ("", "") if saved.wrap else ("\x1b[?7l", "\x1b[?7h")
     origin, absolute = ("\x1b[?6h", "\x1b[?6l") if saved.origin else ("", "")
     place = f"\x1b[{saved.row + 1};{saved.col + 1}H"
-    return f"{wrap}{origin}{place}{sgr(saved.pen)}\x1b7{rewrap}{absolute}\x1b[m\x1b[H"
+    return f"{wrap}{origin}{place}{sgr(saved.pen)}{saving}{rewrap}{absolute}\x1b[m"
 
 
-def _cursor(screen: Screen) -> str:
+def _cursor(screen: Screen, last: str) -> str:
+    """Margins, cursor, pen and what changes how characters are printed; last of all the last character, if any."""
     cols, _ = screen.size
     col, row, _ = screen.cursor
     parts = []
@@ -90,15 +113,12 @@ def _cursor(screen: Screen) -> str:
     if screen.origin:
         parts.append("\x1b[?6h")
         row -= top
-    if col < cols:
-        parts.append(f"\x1b[{row + 1};{col + 1}H")
-    else:
-        run = _last_cell(screen.shown[screen.cursor.row])
-        parts.append(f"\x1b[{row + 1};{cols - run.width + 1}H{sgr(run.pen)}{run.text}")
+    parts.append(f"\x1b[{row + 1};{min(col, cols - 1) + 1}H")
+    if col >= cols and not last:
+        cell = last_cell(screen)
+        parts.append(f"\x1b[{cols - cell.width + 1}G{sgr(cell.pen)}{cell.text}")
     parts.append(sgr(screen.pen))
-    for name, drawing in zip("()", screen.drawing, strict=True):
-        if drawing:
-            parts.append(f"\x1b{name}0")
+    parts += [f"\x1b{name}0" for name, drawing in zip("()", screen.drawing, strict=True) if drawing]
     if screen.shifted:
         parts.append("\x0e")
     if screen.insert:
@@ -107,10 +127,6 @@ def _cursor(screen: Screen) -> str:
         parts.append("\x1b[20h")
     if not screen.wrap:
         parts.append("\x1b[?7l")
+    if last:
+        parts.append(f"\x1b[{column_of_last(screen, last) + 1}G{last}")
     return "".join(parts)
-
-
-def _last_cell(row: Row) -> Run:
-    """The last cell of a row that is full."""
-    run = row.runs[-1]
-    return Run(run.text[-1], 1, run.pen)

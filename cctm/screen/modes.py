@@ -17,14 +17,16 @@ MAX_MODE: Final = 9999
 
 CURSOR_VISIBLE: Final = 25
 ON_BY_DEFAULT: Final = frozenset({7, CURSOR_VISIBLE})
-# DECCOLM clears the screen whichever way it is set; synchronized output ends by itself.
-NOT_TOUCHED: Final = frozenset({3, 2026})
+# DECCOLM clears the screen whichever way it is set; 1048 saves and restores a cursor; synchronized output ends by
+# itself.
+NOT_TOUCHED: Final = frozenset({3, 1048, 2026})
 ALTERNATE: Final = frozenset({47, 1047, 1049})
 # Application cursor keys, origin, wrapping, cursor: a soft reset leaves mouse, paste and alternate screen alone.
 SOFTLY_RESET: Final = frozenset({1, 6, 7, CURSOR_VISIBLE})
 # Cursor keys, mouse in all its ways, focus, alternate scroll, bracketed paste: they change what a terminal sends.
 CLIENT_MODES: Final = frozenset({1, 9, 66, *range(1000, 1008), 1015, 1016, 2004})
 OF_CELLS: Final = frozenset({6, 7})
+MOUSE: Final = frozenset({9, 1000, 1001, 1002, 1003})
 MAX_DEPTH: Final = 99
 KITTY_FLAGS: Final = 0x1F
 
@@ -101,10 +103,10 @@ class Modes:
             self.modify_keys = int(numbers.split(b";")[1] or b"0") & 0xFF if b";" in numbers else 0
 
     def _set(self, mode: int, on: bool) -> None:  # noqa: FBT001 - the letter of the sequence says it
-        if mode in ALTERNATE:
-            # One screen, three names for it.
-            for other in ALTERNATE:
-                if other in self.private:
+        for group in (ALTERNATE, MOUSE):
+            if mode in group:
+                # One screen with three names; one mouse that reports in one way. The last word counts.
+                for other in group & self.private.keys():
                     self.private[other] = False
         self.private[mode] = on
 

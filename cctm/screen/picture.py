@@ -6,10 +6,16 @@ A row ends at its last cell that is not a blank in the default pen. A pen is the
 that sets it after a reset, in one order: `1;31`; the default pen is empty.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from cctm.screen.mark_table import MARK
 from cctm.screen.modes import ClientModes
+from cctm.screen.widths import width_of
+
+_CLUSTER: Final = re.compile(f"(?s).{MARK}*")
 
 
 class Run(NamedTuple):
@@ -35,6 +41,7 @@ class Cursor(NamedTuple):
     visible: bool
 
 
+BLANK: Final = Run(" ", 1, "")
 EMPTY: Final = Row((), wraps=False)
 
 
@@ -48,6 +55,17 @@ class Picture:
     cursor: Cursor
     modes: ClientModes
     title: str
+
+
+def cells(row: Row) -> Iterator[Run]:
+    """The cells of *row*, each a run of its own."""
+    for text, _, pen in row.runs:
+        if text.isascii():
+            for char in text:
+                yield Run(char, 1, pen)
+        else:
+            for cluster in _CLUSTER.findall(text):
+                yield Run(cluster, width_of(cluster[0]), pen)
 
 
 def text_of(row: Row) -> str:

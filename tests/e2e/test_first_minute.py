@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from cctm.home import Home
 from cctm.keeper import wire
 from cctm.protocol.control import requests
 from cctm.protocol.control.frames import VERSION, encode_message
-from machine import CCTM, Machine, Screen, alive, until
+from machine import CCTM, Machine, Screen, alive, processes_of, until
 
 
 def test_two_first_commands_at_the_same_moment_share_one_daemon(machine: Machine) -> None:
@@ -52,6 +53,20 @@ def test_a_home_whose_path_is_too_long_for_a_socket_works(tmp_path: Path) -> Non
     with Machine(place) as machine:
         machine.run("new", "-d", "-n", "work", "--", "cat")
         assert "work" in machine.terminals()
+        sockets = Path(Home.locate(machine.env).sockets)
+        assert sockets.parent.name == f"cctm-{os.geteuid()}"
+        assert (sockets / "control.sock").exists()
+        done = machine.run("daemon", "stop", "--all")
+        assert done.stdout == b"Ended 1 terminal, the daemon and the keeper.\n"
+        until(lambda: not sockets.exists(), "nothing is left in the directory for everybody's files")
+
+
+def test_stopping_says_what_goes_on(machine: Machine) -> None:
+    machine.run("new", "-d", "--", "cat")
+    machine.run("new", "-d", "--", "cat")
+    assert machine.run("daemon", "stop").stdout == b"Stopped the daemon; the keeper holds 2 terminals.\n"
+    assert not (machine.home / "state/control.sock").exists()
+    assert len(machine.terminals("-r")) == 2
 
 
 def test_nothing_depends_on_a_runtime_directory(tmp_path: Path) -> None:
@@ -121,7 +136,7 @@ def test_a_home_on_a_file_system_without_sockets_or_room_is_refused_in_a_sentenc
         (("export", "nobody"), 1, b"There is no terminal 'nobody'."),
         (("log", "nobody"), 1, b"There is no terminal 'nobody'."),
         (("prune",), 2, b"--older-than"),
-        (("frobnicate",), 2, b"No such command"),
+        (("frobnicate",), 2, b"There is no command 'frobnicate'."),
     ],
 )
 def test_a_mistake_gets_a_sentence(
@@ -133,6 +148,61 @@ def test_a_mistake_gets_a_sentence(
     assert wanted in done.stderr
     assert b"Traceback" not in done.stderr
     assert machine.terminals("-a") == {}
+
+
+@pytest.mark.parametrize("name", ["CCTM_MIN_FREE", "CCTM_QUOTA"])
+def test_a_limit_that_is_no_number_is_refused_before_anything_keeps_it(machine: Machine, name: str) -> None:
+    mistaken = {**machine.env, name: "abc"}
+    done = subprocess.run([*CCTM, "new", "-d", "--", "true"], env=mistaken, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"cctm: {name} is 'abc', which is no number of bytes.".encode())
+    assert processes_of(machine.home) == []
+    machine.run("new", "-d", "-n", "work", "--", "cat")
+    assert machine.terminals()["work"]["state"] == "running"
+
+
+def test_stopping_all_ends_the_keeper_and_its_programs_though_no_daemon_can_start(machine: Machine) -> None:
+    machine.run("new", "-d", "-n", "work", "--", "cat")
+    program, keeper = machine.terminals()["work"]["pid"], machine.keeper_pid
+    machine.run("daemon", "stop")
+    (machine.home / "device.key").chmod(0o644)
+    assert machine.run("ls", check=False).returncode == 1
+    done = machine.run("daemon", "stop", "--all")
+    assert b"device.key" in done.stderr
+    assert b"The programs were ended without it" in done.stderr
+    assert not alive(keeper)
+    until(lambda: not alive(program) and processes_of(machine.home) == [])
+
+
+def test_stopping_all_ends_a_keeper_that_holds_nothing_though_no_daemon_can_start(machine: Machine) -> None:
+    machine.run("daemon", "start")
+    keeper = machine.keeper_pid
+    machine.run("daemon", "stop")
+    (machine.home / "device.key").chmod(0o644)
+    done = machine.run("daemon", "stop", "--all")
+    assert b"programs" not in done.stderr
+    assert not alive(keeper)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("ls",), 0),
+        (("ls", "-a"), 0),
+        (("du",), 0),
+        (("log", "verify"), 0),
+        (("log", "work"), 1),
+        (("export", "work"), 1),
+    ],
+)
+def test_a_fresh_home_frightens_nobody(machine: Machine, arguments: tuple[str, ...], status: int) -> None:
+    for _ in range(2):
+        done = machine.run(*arguments, check=False)
+        assert done.returncode == status
+        assert done.stdout == b""
+        if status == 0:
+            assert done.stderr == b"Nothing is recorded here yet. Open a terminal with `cctm`.\n"
+        machine.run("daemon", "start")
 
 
 def test_names_are_unique_among_running_terminals(machine: Machine) -> None:
@@ -221,7 +291,8 @@ def test_every_command_has_help_with_an_example(machine: Machine) -> None:
 def test_listing_and_attaching_import_neither_trio_nor_nacl(machine: Machine) -> None:
     code = (
         "import sys; from cctm.cli.commands import ls, attach, new; import cctm.cli.main; "
-        "print([name for name in ('trio', 'nacl', 'zstandard', 'sqlite3', 'asyncio') if name in sys.modules])"
+        "heavy = ('trio', 'nacl', 'zstandard', 'sqlite3', 'asyncio', 'wcwidth', 'difflib'); "
+        "print([name for name in heavy if name in sys.modules])"
     )
     # coverage itself would import sqlite3
     env = {name: value for name, value in machine.env.items() if not name.startswith("COVERAGE_")}

@@ -900,6 +900,22 @@ def test_start_daemon_does_nothing_while_one_is_connected(tmp_path):
         keeper.stop()
 
 
+def test_start_daemon_holds_for_when_the_one_that_is_connected_has_gone(tmp_path):
+    fake = Fake(tmp_path, connects=True)
+    keeper = Keeper(tmp_path, fake.command)
+    try:
+        pid = int(until(lambda: fake.starts)[0][0])
+        with keeper.connect() as client:
+            client.send(wire.Stop())
+            client.send(wire.StartDaemon())
+            client.send(wire.Upgrade((b"/no/such/program",)))  # its answer comes behind the others
+            client.wait(wire.Refused)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: len(fake.starts) == 2)
+    finally:
+        keeper.stop()
+
+
 def test_an_inherited_connection_is_the_daemons_and_none_is_started_until_it_goes(tmp_path):
     fake = Fake(tmp_path, connects=True)
     ours, theirs = socket.socketpair()

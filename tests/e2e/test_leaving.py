@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from machine import CCTM, Machine, Screen, until
+from machine import CCTM, Machine, Screen, processes_of, until
 
 MODES = rb"printf '\033[?1049h\033[?2004h\033[?1000h\033[?25l\033[>1u\033='; echo se$((1))t"
 
@@ -168,6 +168,54 @@ def test_a_signal_ends_a_session_that_waits_for_the_daemon(
         assert b"[detached from work]" in (tmp_path / "stderr").read_bytes()
     finally:
         os.kill(keeper, signal.SIGCONT)
+        screen.close()
+
+
+def test_the_user_leaves_a_session_that_waits_for_the_daemon(machine: Machine, tmp_path: Path) -> None:
+    screen = opened(machine, tmp_path / "stderr")
+    keeper = lose_the_daemon(machine)
+    try:
+        screen.expect("[reconnecting…] Ctrl+B d leaves".encode())
+        screen.type(b"typed for the program\r\x02d")
+        assert screen.wait() == 0
+        assert screen.received.rstrip(b" \r\x1b[J").endswith(b"\x1b[?1049l")
+        assert b"[detached from work]" in (tmp_path / "stderr").read_bytes()
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+        screen.close()
+
+
+def test_a_session_that_waited_says_so_and_goes_on(machine: Machine, tmp_path: Path) -> None:
+    screen = opened(machine, tmp_path / "stderr")
+    keeper = lose_the_daemon(machine)
+    try:
+        screen.expect(b"[reconnecting")
+        os.kill(keeper, signal.SIGCONT)
+        screen.type(b"echo on$((1))ce\r")
+        screen.expect(b"on1ce")
+    finally:
+        screen.close()
+
+
+@pytest.mark.parametrize("everything", [(), ("--all",)], ids=["stop", "stop then all"])
+def test_stopping_the_daemon_ends_its_sessions_and_does_not_start_another(
+    machine: Machine, everything: tuple[str, ...]
+) -> None:
+    script = f"{' '.join(CCTM)} new -n work -- cat; echo st$((1))atus $?; cat"
+    screen = Screen(["/bin/sh", "-c", script], machine.env, str(machine.cwd))
+    try:
+        screen.type(b"x\r")
+        screen.expect(b"x\r\nx")
+        machine.run("daemon", "stop")
+        screen.expect(b"[detached from work: the daemon was stopped; the terminal goes on]")
+        screen.expect(b"st1atus 0")
+        assert machine.status() is None
+        if everything:
+            machine.run("daemon", "stop", *everything)
+            until(lambda: processes_of(machine.home) == [], "nothing is left")
+        else:
+            assert machine.terminals()["work"]["state"] == "running"
+    finally:
         screen.close()
 
 

@@ -1,6 +1,7 @@
 """What is recorded is what was printed; nothing readable is left on disk; damage is named and stays where it is."""
 
 import base64
+import json
 import os
 import random
 import shutil
@@ -12,12 +13,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from machine import Machine, alive, until
-
-PRINT = (
-    "import os, sys, tty; tty.setraw(1); data = open(sys.argv[1], 'rb').read(); at = 0\n"
-    "while at < len(data): at += os.write(1, data[at:])"
-)
+from cctm.archive.segment import MAGIC
+from machine import PRINT, Machine, alive, until
 
 
 def printed_by(machine: Machine, data: bytes, name: str = "work") -> bytes:
@@ -44,6 +41,14 @@ def printed_by(machine: Machine, data: bytes, name: str = "work") -> bytes:
 )
 def test_output_is_recorded_byte_for_byte(machine: Machine, data: bytes) -> None:
     assert printed_by(machine, data) == data
+
+
+@pytest.mark.parametrize("words", [3_000, 70_000])
+def test_a_command_line_may_have_many_words(machine: Machine, words: int) -> None:
+    machine.run("new", "-d", "-n", "many", "--", "sh", "-c", 'echo "$# $1"', *map(str, range(words)))
+    until(lambda: machine.terminals()["many"]["state"] == "ended")
+    assert machine.export("many") == b"%d 1\r\n" % (words - 1)
+    assert machine.run("log", "verify", "many").stdout.startswith(b"many: good")
 
 
 def test_exit_status_and_signals_are_told_and_recorded(machine: Machine) -> None:
@@ -115,7 +120,7 @@ def test_nothing_readable_lies_on_the_disk(machine: Machine) -> None:
         "new", "-n", name.decode(), "--record-input", "--", "bash", "--norc", "--noediting"
     ) as screen:
         screen.type(b"echo %s; : %s\r" % (printed, typed))
-        screen.expect(b"\n" + printed)
+        screen.expect(printed + b"\r\n")  # of the echo, the rest of the command follows
         screen.type(b"printf '\\033]0;%s\\007'\r" % typed)
         screen.expect(b"\x1b]0;" + typed)
         screen.type(b"\x02d")
@@ -156,11 +161,15 @@ def _decompressed(data: bytes) -> list[bytes]:
     return found
 
 
-def test_what_is_typed_at_a_password_prompt_is_not_recorded(machine: Machine) -> None:
-    with machine.open(
-        "new", "-n", "login", "--record-input", "--", "bash", "--norc", "--noediting"
-    ) as screen:
-        screen.type(b"read -s -p 'password: ' x; echo le$((1))n ${#x}\r")
+@pytest.mark.parametrize("option", [("--record-input",), ()], ids=["recording input", "not"])
+def test_what_is_typed_at_a_password_prompt_leaves_no_trace(
+    machine: Machine, option: tuple[str, ...]
+) -> None:
+    ready, asking = b"echo re$((1))dy\r", b"read -s -p 'password: ' x; echo le$((1))n ${#x}\r"
+    with machine.open("new", "-n", "login", *option, "--", "bash", "--norc", "--noediting") as screen:
+        screen.type(ready)
+        screen.expect(b"re1dy")
+        screen.type(asking)
         screen.expect(b"password: ")
         screen.expect(b"password: ")
         screen.type(b"hunter2secret\r")
@@ -169,7 +178,9 @@ def test_what_is_typed_at_a_password_prompt_is_not_recorded(machine: Machine) ->
         screen.expect(b"\nopen")
     log = machine.run("log", "login", "--json").stdout
     assert b"hunter2" not in log
-    assert b'"data": "echo open\\r"' in log
+    inputs = [event for event in map(json.loads, log.splitlines()) if event["event"] == "input"]
+    assert sum(event["length"] for event in inputs) == len(ready + asking + b"echo open\r")
+    assert [event["data"] for event in inputs][-1] == ("echo open\r" if option else None)
 
 
 def segments(machine: Machine) -> list[Path]:
@@ -191,11 +202,60 @@ def test_a_damaged_file_is_named_and_every_other_terminal_works(machine: Machine
     assert b"first: good" in found.stdout
     assert damaged.name.encode() in found.stdout
     assert machine.export("first") == b"first" * 1000
-    rest = machine.run("export", "second", "-f", "raw")
+    rest = machine.run("export", "second", "-f", "raw", check=False)
+    assert rest.returncode == 1
     assert b"missing" in rest.stderr
     assert 2_500_000 < len(rest.stdout) < 3_000_000
     os.kill(machine.daemon_pid, signal.SIGKILL)
     machine.run("new", "-d", "-n", "third", "--", "cat")
+
+
+def without_last_record(data: bytes) -> bytes:
+    """A segment, but for its last record."""
+    at = last = len(MAGIC)
+    while at < len(data):
+        last, at = at, at + 8 + int.from_bytes(data[at : at + 4], "big")
+    return data[:last]
+
+
+def flaws_of(machine: Machine, name: str) -> bytes:
+    """What `log verify` says of a terminal of which something is missing; `log` says it too, and so does its status."""
+    verified = machine.run("log", "verify", name, check=False)
+    shown = machine.run("log", name, check=False)
+    assert (verified.returncode, shown.returncode) == (1, 1)
+    assert shown.stdout.splitlines()[-1].startswith(b"!! ")
+    return verified.stdout
+
+
+def test_the_end_of_a_running_terminals_record_that_was_cut_off_is_missed(machine: Machine) -> None:
+    machine.run("new", "-d", "-n", "work", "--", "sh", "-c", "echo printed; read x")
+    until(lambda: machine.export("work") == b"printed\r\n")
+    (segment,) = segments(machine)
+    segment.write_bytes(without_last_record(segment.read_bytes()))
+    assert b"the log is shorter than it once was" in flaws_of(machine, "work")
+    export = machine.run("export", "work", check=False)
+    assert (export.returncode, export.stdout) == (1, b"")
+    assert b"At byte 0, output of 9 bytes is missing from the record." in export.stderr
+
+
+def test_the_record_of_a_running_terminal_that_was_moved_away_is_missed(machine: Machine) -> None:
+    machine.run("new", "-d", "-n", "work", "--", "cat")
+    (segment,) = segments(machine)
+    segment.rename(machine.cwd / "elsewhere")
+    assert b"a log that is known is missing" in flaws_of(machine, "work")
+
+
+def test_what_was_cut_off_while_no_daemon_ran_is_missed_also_when_the_next_one_has_started(
+    machine: Machine,
+) -> None:
+    machine.run("new", "-d", "-n", "work", "--", "cat")
+    machine.run("rename", "work", "better")
+    machine.run("daemon", "stop")
+    (segment,) = segments(machine)
+    segment.write_bytes(without_last_record(segment.read_bytes()))
+    assert b"the log is shorter than it once was" in flaws_of(machine, "better")
+    machine.run("daemon", "start")
+    assert b"the log is shorter than it once was" in flaws_of(machine, "better")
 
 
 def test_a_damaged_catalogue_is_rebuilt(machine: Machine) -> None:
@@ -287,6 +347,11 @@ def test_removing_and_pruning_delete_the_record(machine: Machine) -> None:
     machine.run("prune", "--older-than", "0s", "--yes")
     assert set(machine.terminals("-a")) == {"busy"}
     assert b"in 1 terminal;" in machine.run("du").stdout
+
+
+def test_a_line_of_any_length_is_exported_as_one_line(machine: Machine) -> None:
+    printed_by(machine, b"x" * 3_000_000 + b"\r\nend\r\n")
+    assert machine.run("export", "work").stdout == b"x" * 3_000_000 + b"\nend\n"
 
 
 def test_export_writes_text_without_escape_sequences(machine: Machine, tmp_path: Path) -> None:

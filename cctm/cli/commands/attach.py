@@ -12,6 +12,7 @@ from cctm.cli.client import Client, RefusedError, connect
 from cctm.cli.commands.ls import ask_rows
 from cctm.cli.errors import UserError
 from cctm.cli.opening import new_request
+from cctm.cli.parameters import TERMINAL
 from cctm.cli.session import Detached, Session
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
@@ -19,7 +20,7 @@ from cctm.protocol.control.values import Mode, Others, Reason, Rights
 
 
 @click.command(epilog="Example: cctm attach build")
-@click.argument("target", metavar="[TERMINAL]", default="")
+@click.argument("target", metavar="[TERMINAL]", default=None, type=TERMINAL)
 @click.option("--view", is_flag=True, help="Watch only: keys do not reach the program.")
 @click.option("-d", "--detach-others", is_flag=True, help="Detach the other clients.")
 @click.option("--nested", is_flag=True, help="Attach even inside a terminal of CCTM.")
@@ -30,7 +31,7 @@ from cctm.protocol.control.values import Mode, Others, Reason, Rights
     hidden=True,
     help="How it is drawn; for tests.",
 )
-def command(target: str, view: bool, detach_others: bool, nested: bool, mode: str) -> None:  # noqa: FBT001
+def command(target: str | None, view: bool, detach_others: bool, nested: bool, mode: str) -> None:  # noqa: FBT001
     """Attach to TERMINAL: a name, or the beginning of an id.
 
     Without TERMINAL: the newest that nobody is attached to. Ctrl+B d leaves it running, Ctrl+B ? shows all keys.
@@ -38,7 +39,7 @@ def command(target: str, view: bool, detach_others: bool, nested: bool, mode: st
     check_place(nested=nested)
     home = Home.locate(os.environ)
     request = attach_request(
-        target,
+        target or "",
         Rights.VIEW if view else Rights.DRIVE,
         Others.DETACH if detach_others else Others.KEEP,
         Mode[mode.upper()],
@@ -76,7 +77,7 @@ def attach(client: Client, home: Home, request: requests.Attach) -> NoReturn:
     if outer():
         _refuse_itself(client, request.target)
     attached = client.ask(request, replies.Attached)
-    session = Session(client, request, attached, home, lambda: connect(home))
+    session = Session(client, request, attached, home, lambda wait: connect(home, wait))
     outcome = session.run()
     name = words.printable(session.name)
     match outcome:
@@ -92,7 +93,7 @@ def attach(client: Client, home: Home, request: requests.Attach) -> NoReturn:
 
 
 def _refuse_itself(client: Client, target: str) -> None:
-    itself = [row for row in ask_rows(client, 0) if row.channel.hex() == outer()]
+    itself = [row for row in ask_rows(client, requests.List(0)) if row.channel.hex() == outer()]
     if any(target == row.name or row.channel.hex().startswith(target.lower() or "-") for row in itself):
         raise UserError(
             "This is that terminal already: attached to itself it would show itself for ever.",

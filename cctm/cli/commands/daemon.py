@@ -2,14 +2,16 @@
 
 import json
 import os
+import socket
 import time
 
 import click
 
 from cctm import __version__
-from cctm.cli import words
-from cctm.cli.client import DaemonGoneError, connect, try_connect
+from cctm.cli import keeper, terminal, words
+from cctm.cli.client import Client, DaemonGoneError, DaemonSilentError, RefusedError, connect, try_connect
 from cctm.cli.errors import UserError
+from cctm.cli.group import Group
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Scope
@@ -17,7 +19,7 @@ from cctm.protocol.control.values import Scope
 GONE_TIMEOUT_S = 30.0
 
 
-@click.group(epilog="The daemon starts by itself with the first command that needs it.")
+@click.group(cls=Group, epilog="The daemon starts by itself with the first command that needs it.")
 def command() -> None:
     """Start, stop, restart the daemon; ask how it is."""
 
@@ -34,15 +36,41 @@ def start() -> None:
 def stop(everything: bool) -> None:  # noqa: FBT001
     """Stop the daemon. Programs stay, held by the keeper; the next command starts the daemon again."""
     home = Home.locate(os.environ)
+    link = keeper.reach(home) if everything else None
+    if link is not None:
+        with link, keeper.seen_out(link):
+            _stop_all(home, link)
+        return
     client = try_connect(home)
-    if client is None and everything and os.path.exists(home.keeper_socket):
-        client = connect(home)
     if client is None:
         click.echo("The daemon does not run.", err=True)
         return
+    _stop(client, Scope.ALL if everything else Scope.DAEMON)
+
+
+def _stop(client: Client, scope: Scope) -> None:
     with client:
-        client.ask(requests.Stop(Scope.ALL if everything else Scope.DAEMON), replies.Done)
+        terminals = client.ask(requests.AskStatus(), replies.Status).terminals
+        client.ask(requests.Stop(scope), replies.Done)
         _wait_until_gone(client)
+    if scope is Scope.ALL:
+        click.echo(f"Ended {words.count(terminals, 'terminal')}, the daemon and the keeper.")
+    elif terminals:
+        click.echo(f"Stopped the daemon; the keeper holds {words.count(terminals, 'terminal')}.")
+
+
+def _stop_all(home: Home, link: socket.socket) -> None:
+    """End all that is at the keeper at the other end of *link*, and the keeper."""
+    try:
+        client = connect(home)
+    except (RefusedError, DaemonSilentError):
+        raise  # a daemon is there
+    except UserError as error:
+        terminal.say(f"cctm: {error.message}")
+        if keeper.end(link):
+            terminal.say("cctm: The programs were ended without it; what they printed last is not recorded.")
+        return
+    _stop(client, Scope.ALL)
 
 
 @command.command()

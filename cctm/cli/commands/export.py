@@ -3,17 +3,19 @@
 import os
 import sys
 from collections.abc import Iterator
+from itertools import chain
 
 import click
 
 from cctm.cli import words
 from cctm.cli.archive import open_archive, output_of, resolve
 from cctm.cli.errors import UserError
+from cctm.cli.parameters import TERMINAL
 from cctm.home import Home
 
 
 @click.command(epilog="Example: cctm export build -f txt -o build.txt")
-@click.argument("target", metavar="TERMINAL")
+@click.argument("target", metavar="TERMINAL", type=TERMINAL)
 @click.option(
     "-f",
     "--format",
@@ -25,11 +27,19 @@ from cctm.home import Home
 )
 @click.option("-o", "--output", "path", metavar="FILE", default="-", help="Write to FILE instead of stdout.")
 def command(target: str, form: str, path: str) -> None:
-    """Write what TERMINAL printed since it was opened."""
+    """Write what TERMINAL printed since it was opened.
+
+    Exit status 1 if a part of that is missing from the record, after writing the rest.
+    """
     home = Home.locate(os.environ)
     archive = open_archive(home)
-    pieces = output_of(archive, resolve(archive, target))
-    parts = pieces if form == "raw" else _lines(pieces)
+    output = output_of(archive, resolve(archive, target))
+    _write(iter(output) if form == "raw" else _lines(iter(output)), form, path)
+    if not output.is_whole:
+        raise click.exceptions.Exit(1)
+
+
+def _write(parts: Iterator[bytes], form: str, path: str) -> None:
     if path == "-":
         if form == "raw" and sys.stdout.isatty():
             raise UserError(
@@ -48,11 +58,9 @@ def command(target: str, form: str, path: str) -> None:
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    from cctm.screen.text import TextLines
+    from cctm.screen.text import Piece, TextLines
 
     text = TextLines()
-    for piece in pieces:
-        for line in text.feed(piece):
-            yield words.printable(line).encode() + b"\n"
-    for line in text.finish():
-        yield words.printable(line).encode() + b"\n"
+    for lines in chain(map(text.feed, pieces), (text.finish(),)):
+        for line in lines:
+            yield words.printable(line).encode() + (b"" if isinstance(line, Piece) else b"\n")

@@ -3,7 +3,7 @@
 from typing import Final
 
 from cctm.cli import words
-from cctm.cli.columns import fill, safe, width
+from cctm.cli.columns import fill, width
 from cctm.cli.pages.canvas import BOLD, FAINT, PLAIN, REVERSE, Row, screenful
 from cctm.cli.pages.choice import Choice
 from cctm.cli.pages.effects import Closed, Effect, Switch
@@ -49,7 +49,7 @@ class TerminalsPage(Page):
         state = words.state(row) + (f" ({row.stalled})" if row.stalled else "")
         age = words.age((self._now_us - row.created_us) / 1e6)
         name = fill(row.name, NAME_COLS).rstrip()
-        return name, safe(state), str(row.clients), age, safe(row.command)
+        return name, words.printable(state), str(row.clients), age, words.printable(row.command)
 
     def _footer(self) -> Row:
         if self._is_typed:

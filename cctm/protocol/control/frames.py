@@ -17,6 +17,9 @@ from cctm.protocol.errors import LocalError, MalformedError
 
 VERSION: Final = 0
 MAX_FRAME: Final = 1024 * 1024
+MAX_FRAME_ITEMS: Final = (
+    MAX_FRAME // 3
+)  # an argument of one character takes three bytes: their size is the limit
 MAX_OUTPUT: Final = 64 * 1024
 LENGTH_BYTES: Final = 4
 
@@ -152,7 +155,7 @@ def decode_message_untrusted(body: bytes | memoryview) -> tuple[object, ...]:
     Raises:
         MalformedError: not a message of the table.
     """
-    values = decode_untrusted(body, MAX_FRAME)
+    values = decode_untrusted(body, MAX_FRAME, MAX_FRAME_ITEMS)
     if not isinstance(values, list) or not values or type(values[0]) is not int:
         raise MalformedError("control message")
     message = MESSAGES.get(values[0])

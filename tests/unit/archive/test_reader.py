@@ -27,7 +27,7 @@ from cctm.archive.recover import recover_channel
 from cctm.archive.targets import NoSuchTerminalError
 from cctm.home import HomeError
 from cctm.protocol.entry import EntryKind
-from cctm.protocol.events import Input, Opened
+from cctm.protocol.events import Gap, Input, LogHead, Opened
 from cctm.protocol.keys import ChannelId
 
 
@@ -371,3 +371,52 @@ def test_a_tail_that_ends_inside_the_last_record_is_found_by_going_further_back(
     recording = small_recording(3)
     recording.write(home)
     assert archive.tail(recording.channel, 6).data == b"ne 2\r\n"
+
+
+# -- what is known and not there
+
+
+def test_what_was_cut_off_since_it_was_known_is_named_and_missing_from_the_output(archive, home):
+    recording = two_generations()
+    _, path = recording.write(home)
+    remember(home, recording)
+    assert not [entry for entry in archive.entries(recording.channel) if isinstance(entry, Finding)]
+    start, _ = record_spans(read_file(path))[-1]
+    write_file(path, read_file(path)[:start])
+    last = list(archive.entries(recording.channel))[-1]
+    assert (last.fault, last.seq, last.is_note) == (Fault.ROLLED_BACK, 3, False)
+    pieces = list(archive.fold_output(recording.channel))
+    assert pieces == [b"first ", b"second ", Hole(recording.stream, 13, 5, declared=False)]
+
+
+def test_a_log_of_which_all_files_are_gone_is_named_and_missing_from_the_output(archive, home):
+    recording = small_recording()
+    (path,) = recording.write(home)
+    remember(home, recording)
+    os.unlink(path)
+    (found,) = archive.entries(recording.channel)
+    assert (found.fault, found.is_note) == (Fault.LOG_MISSING, False)
+    assert list(archive.fold_output(recording.channel)) == [
+        Hole(recording.stream, 0, recording.offset, declared=False)
+    ]
+
+
+def test_a_shorter_log_that_was_gone_on_from_is_a_note(archive, home):
+    recording = small_recording()
+    recording.write(home)
+    remember(home, recording)
+    log = recording.logs[0]
+    lost = log.sealed.pop()
+    recording.begin(2, LogHead(log.ref.log, len(log.sealed), lost.prev), offset=0)
+    recording.write(home)
+    last = list(archive.entries(recording.channel))[-1]
+    assert (last.fault, last.is_note) == (Fault.RECOVERED, True)
+
+
+def test_where_a_gap_of_unknown_length_ends_the_record_nothing_is_said_of_its_end(archive, home):
+    recording = small_recording()
+    recording.add(EntryKind.DATA, Gap(0, recording.offset, None))
+    recording.write(home)
+    remember(home, recording)
+    *_, last = archive.fold_output(recording.channel)
+    assert last == Hole(recording.stream, recording.offset, None, declared=True)

@@ -1,20 +1,24 @@
 """The registry: which terminal is meant, which names are free, and what becomes of output and ends."""
 
 import os
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 import trio
 import trio.testing
 
 from archive_fixtures import DEVICE
-from cctm.archive.catalogue import State
+from cctm.archive.catalogue import Catalogue, State
 from cctm.archive.reader import Archive
-from cctm.cctmd.services import RefusedError
+from cctm.cctmd.requests import answer
+from cctm.cctmd.services import RefusedError, wait_for
 from cctm.cctmd.terminal import Ending, Held
+from cctm.protocol.control import requests
 from cctm.protocol.control.values import Reason
 from cctm.protocol.events import How
-from daemon_parts import SetClock, opened, running_daemon
+from daemon_parts import SetClock, Watcher, opened, running_daemon
 
 
 @pytest.fixture
@@ -198,16 +202,8 @@ async def test_what_is_stored_after_the_daemon_left_is_for_the_next_one(daemon):
 
 
 async def test_clients_are_told_of_size_and_name_but_not_of_their_own_doing(daemon):
-    class Told:
-        def __init__(self):
-            self.feed = self
-            self.messages = []
-
-        def send(self, message):
-            self.messages.append(message)
-
     terminal, _ = await opened(daemon)
-    one, other = Told(), Told()
+    one, other = Watcher(), Watcher()
     terminal.join(one)
     terminal.join(other)
     terminal.resize(100, 30, by=one)
@@ -219,8 +215,7 @@ async def test_clients_are_told_of_size_and_name_but_not_of_their_own_doing(daem
     assert terminal.name == "new"
     rows, cols = os.get_terminal_size(terminal.pty.master)[::-1]
     assert (cols, rows) == (100, 30)
-    terminal.nudge()
-    assert os.get_terminal_size(terminal.pty.master) == (100, 30)
+    assert (one.sizes, other.sizes) == (1, 1)
     terminal.leave(one)
     terminal.leave(one)
     terminal.leave(other)
@@ -249,3 +244,31 @@ async def test_a_terminal_that_is_over_is_over_for_its_pty(daemon):
     assert terminal.ended.is_set()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(terminal.pty.master)
+
+
+def known(daemon, terminal):
+    """How far the catalogue knows each log of *terminal*: entries, and offset of its stream."""
+    catalogue = Catalogue.open_read_only(daemon.home.catalogue, DEVICE.wrap_key)
+    with closing(catalogue):
+        return [(it.size, it.stream_offset) for it in catalogue.checkpoints(terminal.channel)]
+
+
+async def test_the_catalogue_knows_of_a_log_from_its_begin_and_of_all_that_is_stored_when_it_is_asked(daemon):
+    terminal, _ = await opened(daemon)
+    await daemon.terminals.settle()
+    await wait_for(daemon.services.storage.barrier())
+    assert known(daemon, terminal) == [(4, 0)]
+    daemon.terminals.output(terminal.stream, 0, b"printed")
+    await answer(daemon, requests.Settle())
+    assert known(daemon, terminal) == [(5, 7)]
+
+
+async def test_a_catalogue_that_cannot_be_written_refuses_nobody(daemon, caplog):
+    terminal, _ = await opened(daemon)
+    await daemon.terminals.settle()
+    await wait_for(daemon.services.storage.barrier())
+    daemon.terminals.output(terminal.stream, 0, b"printed")
+    with closing(sqlite3.connect(daemon.home.catalogue)) as other:
+        other.execute("DROP TABLE logs")
+    await answer(daemon, requests.Settle())
+    assert "the catalogue cannot be written" in caplog.text

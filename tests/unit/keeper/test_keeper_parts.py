@@ -12,6 +12,7 @@ import time
 import pytest
 
 from cctm.keeper import state, upgrade, wire
+from cctm.keeper.beside import spawn_beside
 from cctm.keeper.connection import Connection
 from cctm.keeper.holder import Holder, exit_of
 from cctm.keeper.keeper import Keeper
@@ -200,6 +201,20 @@ def test_a_foreign_daemon_that_is_known_over_an_upgrade_keeps_its_grace(keeper):
     resumed = state.read_header(io.BytesIO(keeper.state_header())).supervision
     assert resumed.foreign == os.getpid()
     assert not resumed.is_due(time.monotonic())
+
+
+@pytest.mark.parametrize(("status", "failures"), [(b"0", 0), (b"1", 1)])
+def test_only_a_daemon_that_served_and_left_with_0_has_not_failed(keeper, status, failures):
+    supervision = keeper.supervision
+    child = spawn_beside(keeper.setup, (b"/bin/sh", b"-c", b"exit " + status))
+    supervision.started(child.pid, time.monotonic())
+    supervision.connection_made()
+    supervision = keeper.supervision = state.read_header(io.BytesIO(keeper.state_header())).supervision
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    keeper._reap()
+    assert supervision.child is None
+    assert supervision.failures == failures
+    os.close(child.failed)
 
 
 def test_new_code_that_does_not_answer_is_killed_and_refused(keeper):

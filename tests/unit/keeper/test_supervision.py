@@ -37,6 +37,31 @@ def test_a_daemon_that_lived_for_a_while_is_started_again_at_once():
     assert supervision.failures == 0
 
 
+def test_a_daemon_that_leaves_as_it_was_asked_to_is_followed_at_once_however_often():
+    supervision = Supervision(NOW)
+    supervision.could_not_start(NOW)
+    for pid in range(100, 120):
+        supervision.started(pid, NOW)
+        supervision.connection_made()
+        supervision.connection_lost(pid, NOW)
+        supervision.left(NOW)
+        assert supervision.is_due(NOW)
+        assert supervision.failures == 0
+
+
+def test_a_daemon_that_ends_well_and_was_never_there_has_failed():
+    supervision = Supervision(NOW)
+    supervision.started(6, NOW)
+    supervision.connection_made()
+    supervision.connection_lost(6, NOW)
+    supervision.left(NOW)
+    for pid, pause in ((7, 0.1), (8, 0.2)):
+        supervision.started(pid, NOW)
+        supervision.left(NOW)
+        assert not supervision.is_due(NOW)
+        assert supervision.wake_at(NOW) == NOW + pause
+
+
 def test_none_is_started_while_one_is_connected():
     supervision = Supervision(NOW)
     supervision.connection_made()
