@@ -9,6 +9,9 @@ from cctm.protocol.control.values import Mode, Rights
 
 HEADS: Final = ("CLIENT", "SIZE", "SHOWN", "RIGHTS", "TERM", "BEHIND")
 
+_MODES: Final = {Mode.AUTO: "starting", Mode.RAW: "raw", Mode.PAINTED: "painted"}
+_RIGHTS: Final = {Rights.DRIVE: "drive", Rights.VIEW: "view"}
+
 
 class ClientRow(NamedTuple):
     """One client."""
@@ -50,7 +53,20 @@ def client_rows(reply: replies.Clients) -> list[ClientRow]:
 
 def cells(row: ClientRow) -> tuple[str, ...]:
     """A line of a table, in the order of HEADS."""
-    shown = "raw" if row.mode is Mode.RAW else "painted"
-    rights = "view" if row.rights is Rights.VIEW else "drive"
     behind = words.size(row.behind_bytes) if row.behind_bytes else "-"
-    return str(row.number), f"{row.cols}x{row.rows}", shown, rights, words.printable(row.term) or "-", behind
+    size = f"{row.cols}x{row.rows}"
+    term = words.printable(row.term) or "-"
+    return str(row.number), size, _MODES[row.mode], _RIGHTS[row.rights], term, behind
+
+
+def as_json(row: ClientRow) -> dict[str, object]:
+    """The documented shape of a client in JSON: docs/json.md."""
+    return {
+        "client": row.number,
+        "cols": row.cols,
+        "rows": row.rows,
+        "mode": _MODES[row.mode],
+        "rights": _RIGHTS[row.rights],
+        "term": row.term,
+        "behind": row.behind_bytes,
+    }

@@ -18,6 +18,8 @@ COMMANDS: Final = (
     "new",
     "ls",
     "attach",
+    "clients",
+    "screen",
     "kill",
     "rename",
     "rm",
