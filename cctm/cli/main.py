@@ -20,6 +20,8 @@ COMMANDS: Final = (
     "new",
     "ls",
     "attach",
+    "clients",
+    "screen",
     "kill",
     "rename",
     "rm",
