@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 READY: Final = b"bench-ready"
+BEHIND: Final = b"bench-behind"
 PROMPT: Final = b"bench-prompt>"
 CTRL_C: Final = b"\x03"
 
@@ -73,6 +74,16 @@ def flood_on_request(text: Path) -> list[str]:
     """Each line typed floods once: NUMBER in; the file, then `bench-flood-NUMBER-done`, out."""
     script = text.with_suffix(".sh")
     script.write_text(FLOOD_ON_REQUEST.format(text=shlex.quote(str(text))))
+    return ["sh", str(script)]
+
+
+def long_history(text: Path, copies: int) -> list[str]:
+    """Prints *text* so many times, then `bench-behind`, and stays."""
+    script = text.with_suffix(f".{copies}.sh")
+    script.write_text(
+        f"n={copies}; while [ $n -gt 0 ]; do cat {shlex.quote(str(text))}; n=$((n - 1)); done\n"
+        "printf 'bench-%s' behind; exec cat\n"
+    )
     return ["sh", str(script)]
 
 

@@ -28,6 +28,7 @@ class Offer(Enum):
     BESIDE = auto()  # opens terminals that nobody is attached to
     LIST = auto()  # has a command that lists terminals
     SERVER = auto()  # has processes that stay while terminals idle
+    ATTACH = auto()  # attaches to a terminal that is there
     RECORD = auto()  # writes what is printed to disk
 
 
@@ -81,6 +82,10 @@ class Contender:
 
     def attached(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs *argv* in a new terminal and attaches to it."""
+        raise NotImplementedError
+
+    def attach_again(self) -> list[str]:
+        """The command line that attaches to the terminal opened last."""
         raise NotImplementedError
 
     def open_beside(self, argv: Sequence[str]) -> None:

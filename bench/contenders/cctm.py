@@ -46,6 +46,9 @@ class Cctm(Contender):
     def attached(self, argv: Sequence[str]) -> list[str]:
         return [self._cctm, "new", "--", *argv]
 
+    def attach_again(self) -> list[str]:
+        return [self._cctm, "attach"]
+
     def open_beside(self, argv: Sequence[str]) -> None:
         self._call([self._cctm, "new", "-d", "--", *argv])
 
@@ -67,3 +70,16 @@ class Cctm(Contender):
     def _end(self) -> None:
         with contextlib.suppress(BenchError, OSError):  # what does not stop is ended by id
             self._call([self._cctm, "daemon", "stop", "--all"])
+
+
+class Painted(Cctm):
+    """The product, its client painted from the folded screen instead of passed the program's bytes."""
+
+    name = "cctm-painted"
+    offers: ClassVar[frozenset[Offer]] = frozenset()
+
+    def attached(self, argv: Sequence[str]) -> list[str]:
+        self._opened += 1
+        terminal = f"painted{self._opened}"
+        self._call([self._cctm, "new", "-d", "-n", terminal, "--", *argv])
+        return [self._cctm, "attach", "--mode", "painted", terminal]

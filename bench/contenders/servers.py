@@ -14,7 +14,7 @@ class Tmux(Contender):
     name = "tmux"
     program = "tmux"
     package = "tmux"
-    offers: ClassVar[frozenset[Offer]] = frozenset({Offer.BESIDE, Offer.LIST, Offer.SERVER})
+    offers: ClassVar[frozenset[Offer]] = frozenset({Offer.BESIDE, Offer.LIST, Offer.SERVER, Offer.ATTACH})
 
     def __init__(self, scratch: Path) -> None:
         super().__init__(scratch)
@@ -29,6 +29,9 @@ class Tmux(Contender):
 
     def attached(self, argv: Sequence[str]) -> list[str]:
         return [*self._tmux, "new-session", *argv]
+
+    def attach_again(self) -> list[str]:
+        return [*self._tmux, "attach-session"]
 
     def open_beside(self, argv: Sequence[str]) -> None:
         self._call([*self._tmux, "new-session", "-d", *argv])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from bench.measures.attach import attach
 from bench.measures.beside import beside
 from bench.measures.echo import echo
 from bench.measures.flood import flood
@@ -17,6 +18,7 @@ MEASURES: Final[Mapping[str, Callable[[Setting], Section]]] = {
     "flood": flood,
     "beside": beside,
     "spawn": spawn,
+    "attach": attach,
     "ls": listing,
     "memory": memory,
 }

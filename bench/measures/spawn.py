@@ -49,14 +49,14 @@ class Served:
             target = created.channel.hex()
             client.ask(
                 requests.Attach(
-                    target, 80, 24, "xterm", Mode.RAW, Rights.DRIVE, Others.KEEP, None, 4096, None
+                    target, 80, 24, "xterm", Mode.AUTO, Rights.DRIVE, Others.KEEP, None, 4096, None
                 ),
                 replies.Attached,
             )
             seen = b""
             while PROMPT not in seen:
                 message = client.next_message()
-                if isinstance(message, replies.Output | replies.History):
+                if isinstance(message, replies.Output | replies.Painted):
                     seen += message.data
             took_ns = time.perf_counter_ns() - start_ns
             client.send(requests.Input(b"exit\r"))

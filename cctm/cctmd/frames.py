@@ -1,7 +1,7 @@
-"""Frames: painted clients are painted at most 60 times a second.
+"""Frames: when painted clients are painted.
 
-The first change after a pause is painted at once, by the view itself; what follows within a frame waits here for the
-frame's end. Nothing wakes while nothing changes.
+The first change after a pause is painted at once, by the view itself; what follows too soon waits here until it is due.
+Nothing wakes while nothing changes.
 """
 
 from typing import Final, Protocol
@@ -9,6 +9,15 @@ from typing import Final, Protocol
 import trio
 
 FRAME_S: Final = 1 / 60
+# After a frame that changed little, such as an echoed key, the next may follow sooner: nobody types that fast, and a
+# flood changes much.
+LITTLE_BYTES: Final = 512
+LITTLE_S: Final = FRAME_S / 8
+
+
+def pause_after(n_bytes: int) -> float:
+    """Seconds from a frame of so many bytes to the next."""
+    return LITTLE_S if n_bytes <= LITTLE_BYTES else FRAME_S
 
 
 class Framed(Protocol):
@@ -19,27 +28,32 @@ class Framed(Protocol):
 
 
 class Frames:
-    """Who is to be painted with the next frame."""
+    """Who is to be painted, and when."""
 
     def __init__(self) -> None:
-        self._due: set[Framed] = set()
+        self._due: dict[Framed, float] = {}
         self._wake = trio.Event()
 
-    def soon(self, view: Framed) -> None:
-        """Paint *view* with the next frame."""
-        self._due.add(view)
-        self._wake.set()
+    def soon(self, view: Framed, at: float) -> None:
+        """Paint *view* at that time of trio's clock, or before if that was said before."""
+        if view not in self._due:
+            self._due[view] = at
+            self._wake.set()
 
     def never(self, view: Framed) -> None:
         """*view* is gone."""
-        self._due.discard(view)
+        self._due.pop(view, None)
 
     async def run(self) -> None:
         """Paint frames, for ever."""
         while True:
-            await self._wake.wait()
-            await trio.sleep(FRAME_S)
+            if self._due:
+                with trio.move_on_at(min(self._due.values())):
+                    await self._wake.wait()
+            else:
+                await self._wake.wait()
             self._wake = trio.Event()
-            due, self._due = self._due, set()
-            for view in due:
+            now = trio.current_time()
+            for view in [view for view, at in self._due.items() if at <= now]:
+                del self._due[view]
                 view.frame()

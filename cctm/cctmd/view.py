@@ -1,7 +1,7 @@
 """View: how one client sees one terminal (SPEC.md §9.4).
 
     RAW      the program's own bytes: while the window has the terminal's size, nothing lies over it, and it keeps up
-    PAINTED  the painter's: otherwise; changed rows, at most 60 times a second, and only when the last ones were taken
+    PAINTED  the painter's: otherwise; changed rows, at most 60 times a second if much changes, and only when the last ones were taken
     held     the client shows something of its own
 
     RAW ──another size, a notice, too far behind──► PAINTED ──all as it should be──► RAW
@@ -11,14 +11,13 @@ Invariants: nothing is drawn for a client that has not taken what was sent befor
 costs a fixed amount, and is right as soon as it goes on.
 """
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 import trio
 
 from cctm.cctmd.feed import Feed
-from cctm.cctmd.frames import FRAME_S, Frames
+from cctm.cctmd.frames import FRAME_S, Frames, pause_after
 from cctm.cctmd.terminal import Ending, Terminal
 from cctm.protocol.codec import Value
 from cctm.protocol.control import replies
@@ -62,7 +61,7 @@ class View:
         self._nursery = nursery
         self._wanted = wanted
         self._painter = Painter(*window)
-        self._painted_at = 0.0
+        self._next_at = 0.0  # when it may be painted again
         self._output_at = 0.0
         self._on_over = on_over
         self._is_dirty = False
@@ -95,13 +94,13 @@ class View:
         """What was printed is folded."""
         if self.mode is not Mode.PAINTED:
             return
-        now = time.monotonic()
+        now = trio.current_time()
         self._output_at = now
         self._is_dirty = True
-        if now - self._painted_at >= FRAME_S:
+        if now >= self._next_at:
             self.frame()
         else:
-            self._frames.soon(self)
+            self._frames.soon(self, self._next_at)
 
     def tell(self, message: tuple[object, ...]) -> None:
         """Send *message*."""
@@ -127,7 +126,7 @@ class View:
             self.draw_anew()
         elif self.mode is Mode.PAINTED:
             self._is_dirty = True
-            self._frames.soon(self)
+            self._frames.soon(self, self._next_at)
 
     def say(self, text: str) -> None:
         """Show *text* for a moment, on the last row."""
@@ -223,19 +222,20 @@ class View:
         if self._is_stale:
             self._turn()
         elif self._is_dirty:
-            self._frames.soon(self)
+            self._frames.soon(self, self._next_at)
 
     def frame(self) -> None:
         """Paint what changed, if the client is ready for it."""
         if self.mode is not Mode.PAINTED or self._is_held or not self.feed.is_clear:
             return
         if self._is_dirty:
-            self._painted_at = time.monotonic()
             self._is_dirty = False
-            self._send(self._painting())
+            painting = self._painting()
+            self._next_at = trio.current_time() + pause_after(len(painting))
+            self._send(painting)
         if self._lags:
-            self._frames.soon(self)
-            if time.monotonic() - self._output_at >= CALM_S:
+            self._frames.soon(self, trio.current_time() + FRAME_S)
+            if trio.current_time() - self._output_at >= CALM_S:
                 self._lags = False
                 self.fit()
 
@@ -257,11 +257,11 @@ class View:
             self.feed.follow(recent, recent.end)
         else:
             self._painter = Painter(*self.window)
-            self._output_at = time.monotonic()
+            self._output_at = trio.current_time()
             self._is_dirty = False
             self._send(self._painting())
             if self._lags:
-                self._frames.soon(self)
+                self._frames.soon(self, self._output_at + FRAME_S)
 
     def _painting(self) -> bytes:
         fold = self.terminal.shown.fold

@@ -285,9 +285,9 @@ async def test_frames_paint_whoever_is_still_there():
     stays, leaves = One(), One()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(frames.run)
-        frames.soon(stays)
-        frames.soon(stays)
-        frames.soon(leaves)
+        frames.soon(stays, trio.current_time() + 0.01)
+        frames.soon(stays, trio.current_time() + 1000)
+        frames.soon(leaves, trio.current_time())
         frames.never(leaves)
         with trio.fail_after(5):
             await stays.painted.wait()
