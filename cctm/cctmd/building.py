@@ -68,5 +68,7 @@ def fold_events(events: Iterable[Event], stream: StreamId, until: int) -> Fold:
                         fold.feed(piece)
             case _:
                 continue
-    fold.feed(scanner.flush())
+    for piece in scanner.flush():
+        if isinstance(piece, bytes):
+            fold.feed(piece)
     return fold

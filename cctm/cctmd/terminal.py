@@ -185,13 +185,15 @@ class Terminal:
         for viewer in self.viewers:
             viewer.changed()
 
+    def _show_held(self) -> None:
+        for piece in self._scanner.flush():
+            self._show(piece)
+
     def turn_over(self) -> None:
         """Some milliseconds passed: what began like a question and was not finished since is output."""
         if self._scanner.holds:
             if self._held_since == self.recorder.offset:
-                held = self._scanner.flush()
-                if held:
-                    self._show(held)
+                self._show_held()
             self._held_since = self.recorder.offset
 
     def keyframe(self, least_bytes: int) -> None:
@@ -213,17 +215,13 @@ class Terminal:
         self.recorder.event(lambda dt_us: Gap(dt_us, offset, length))
         if length is not None:
             self.recorder.skip_to(offset + length)
-            held = self._scanner.flush()
-            if held:
-                self._show(held)
+            self._show_held()
             self.recent.restart(offset + length)
 
     def end(self, ending: Ending) -> None:
         """The program ended and all its output was taken."""
         self.ending = ending
-        held = self._scanner.flush()
-        if held:
-            self._show(held)
+        self._show_held()
         self.release(Held.QUOTA)  # what is left is little, and must get its end
         self.recorder.close(ending.how, ending.code)
         for viewer in list(self.viewers):

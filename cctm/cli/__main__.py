@@ -1,5 +1,5 @@
 """`python -m cctm.cli` is `cctm`."""
 
-from cctm.cli.main import main
+from cctm.cli.entry import main
 
 main()

@@ -2,6 +2,7 @@
 fast."""
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -11,6 +12,7 @@ import click
 from cctm import __version__
 from cctm.cli.errors import UserError, mistake
 from cctm.cli.group import Group
+from cctm.cli.streams import OutputError, give_up_stdout
 from cctm.home import HomeError
 
 # Listed in this order in --help. The module is cctm.cli.commands.<name>, the command in it is `command`.
@@ -18,6 +20,8 @@ COMMANDS: Final = (
     "new",
     "ls",
     "attach",
+    "clients",
+    "screen",
     "kill",
     "rename",
     "rm",
@@ -28,6 +32,8 @@ COMMANDS: Final = (
     "daemon",
     "help",
 )
+
+CLOSED_PIPE: Final = 128 + signal.SIGPIPE  # as a shell says it of a program that the signal ended
 
 EPILOG: Final = """
 \b
@@ -77,15 +83,24 @@ def cctm(context: click.Context, nested: bool) -> None:  # noqa: FBT001
 def main() -> None:
     """Run the command line; every error that a user can meet becomes a sentence."""
     try:
-        sys.exit(_run())
-    except BrokenPipeError:
-        # The reader of our output has what it wanted. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(141)
+        status = _run()
+        sys.stdout.flush()
+    except OutputError as error:
+        give_up_stdout()
+        status = CLOSED_PIPE
+        if not error.is_closed_pipe:
+            what = f"The output cannot be written: {os.strerror(error.errno)}."
+            UserError(what, "Write it to another place.").show()
+            status = 1
+    except KeyboardInterrupt:  # again, while it was said
+        status = 130
+    sys.exit(status)
 
 
 def _run() -> Any:  # noqa: ANN401
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see `entry`
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return cctm.main(prog_name="cctm", standalone_mode=False)
     except HomeError as error:
         UserError(error.what, error.advice).show()

@@ -1,44 +1,55 @@
-"""The attached session: keyboard to daemon, output to screen (RAW: the program's own bytes).
+"""The attached session: keyboard to daemon, output to screen, and what the client itself shows over it.
 
-    stdin ─► prefix keys ─► Input ─► daemon            daemon ─► Output ─► modes ─► stdout
-    the connection ends without Ended ─► connect again, resume at the offset seen; keys typed meanwhile are dropped
-    if that took more than 5 s: nothing that was typed may run late. A refusal, a signal or Ctrl+B d ends it at once
+    stdin ─► answers of the terminal ─► prefix keys ─┬► a page, if one is open
+             (questions.py)             (keys.py)    ├► commands (doing.py) ─► a page, a note
+                                                     └► Input ─► daemon
+    daemon ─► attachment.py ─► display.py ─► stdout
 
-One poll loop; the screen is written in pieces that a slow terminal takes without stopping the loop for long.
+    ATTACHED ──the connection ends──► LOST ──connected again within 30 s──► ATTACHED
+                                       └──refused, or nobody there──► the end
+
+While LOST, keys are kept for 5 s and delivered if it comes back by then: nothing that was typed may run late. After
+half a second the last row says so. Ctrl+B d and signals end the session in every state.
+
+One poll loop. Notes stay for 2 s or until a key; the program gets that key.
 """
 
 import contextlib
 import os
+import re
 import select
 import signal
-import socket
 import termios
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from cctm.cli import terminal
-from cctm.cli.client import Client, RefusedError, Wait
+from cctm.cli.attachment import Attachment
+from cctm.cli.client import Client, Wait
+from cctm.cli.display import Display
+from cctm.cli.doing import conclude, perform
 from cctm.cli.errors import UserError
-from cctm.cli.keys import HELP, Command, PrefixKeys
+from cctm.cli.keys import Command, Jump, Part, PrefixKeys
+from cctm.cli.link import LostError
+from cctm.cli.pages.effects import Effect
+from cctm.cli.pages.keystrokes import Keystrokes
+from cctm.cli.pages.page import Cover, Page
+from cctm.cli.questions import Questions
+from cctm.cli.reconnecting import LeaveError, Watch, reattach
+from cctm.cli.signals import LEAVING, signals_as_bytes
+from cctm.home import Home
 from cctm.protocol.control import replies, requests
-from cctm.protocol.control.values import Mode, Others, Rights
-from cctm.screen.modes import Modes
 
-READ_BYTES: Final = 256 * 1024
-WRITE_BYTES: Final = 64 * 1024
-HISTORY_BYTES: Final = 32 * 1024
-RECONNECT_S: Final = 30.0
-RETRY_S: Final = 0.2
+KEYS_BYTES: Final = 64 * 1024
+HOLD_S: Final = 0.02  # for the rest of a sequence; whoever types ESC does not notice
+NOTE_S: Final = 2.0
 FORGET_KEYS_S: Final = 5.0
-SAY_AWAY_S: Final = 2.0  # a restart takes less
-AWAY: Final = "The daemon is away; waiting for it. Ctrl+B d: leave"
-BACK: Final = "The daemon is back."
-BACK_LATE: Final = "The daemon is back. Keys typed meanwhile were dropped."
-BELL: Final = b"\a"
-ST: Final = b"\x1b\\"  # ends a sequence that was cut, and is nothing where there was none
-LEAVING: Final = frozenset({signal.SIGHUP, signal.SIGTERM})
+LOST: Final = "[reconnecting…] Ctrl+B d leaves"
+KEYS_DROPPED: Final = "The daemon is back. Keys typed meanwhile were dropped."
+VIEW_ONLY: Final = "view only: keys do not reach the program"
+NOT_TYPED: Final = re.compile(rb"\x1b\[(?:[IO]|<[0-9;]*[Mm]|M...)", re.DOTALL)  # focus and mouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,54 +60,39 @@ class Detached:
 Outcome = Detached | replies.Ended | replies.Released
 
 
-def attach_request(target: str, rights: Rights, others: Others) -> requests.Attach:
-    """An Attach with this terminal's size, and the SSH agent of whoever attaches."""
-    cols, rows = terminal.size()
-    agent = os.environb.get(b"SSH_AUTH_SOCK")
-    return requests.Attach(
-        target=target,
-        cols=cols,
-        rows=rows,
-        term=os.environ.get("TERM", ""),
-        mode=Mode.AUTO,
-        rights=rights,
-        others=others,
-        resume=None,
-        history_bytes=HISTORY_BYTES,
-        ssh_auth_sock=agent,
-    )
-
-
 class Session:
-    """One attachment of this process to one terminal."""
+    """One attachment of this process, to one terminal after the other."""
 
     def __init__(
         self,
         client: Client,
         request: requests.Attach,
         attached: replies.Attached,
+        home: Home,
         reconnect: Callable[[Wait], Client],
     ) -> None:
         """
         Args:
             reconnect: makes a new connection, and calls what it is given while it can do nothing else.
         """
-        self._client = client
-        self._request = request
-        self._attached = attached
+        self._home = home
         self._reconnect = reconnect
-        self._offset = attached.offset
+        self._display = Display()
+        self._questions = Questions()
+        self._attachment = Attachment(client, request, attached, self._display, self._questions)
         self._keys = PrefixKeys()
-        self._modes = Modes()
+        self._keys_at = 0.0  # when the last ones came
+        self._keystrokes = Keystrokes()
+        self._page: Page | None = None
+        self._note_until: float | None = None
+        self._has_said_view_only = False
         self._unsent = b""  # typed when the connection had ended already; nobody has seen it
-        self._outcome: Outcome | None = None
-        self._lost_at = 0.0
-        self._said_away = False
+        self._left = False
 
     @property
     def name(self) -> str:
         """The terminal's name, as far as this client has heard."""
-        return self._attached.name
+        return self._attachment.name
 
     def run(self) -> Outcome:
         """Serve until the user leaves, the terminal ends or the daemon lets go.
@@ -104,188 +100,248 @@ class Session:
         Raises:
             UserError: the daemon went and did not come back.
         """
-        with terminal.raw(), _signals_as_bytes() as wake:
+        with terminal.raw(), signals_as_bytes() as wake:
             try:
-                for message in self._client.take_received():
-                    self._take(message)
                 while self._outcome is None:
-                    if not self._serve(wake):
-                        self._come_back(wake)
+                    try:
+                        self._serve(wake)
+                    except LostError:
+                        if self._outcome is None:
+                            self._come_back(wake)
                 if isinstance(self._outcome, replies.Released):
                     _drop_keys()
             except UserError:
                 _drop_keys()
                 raise
             finally:
-                terminal.write(self._modes.undo())
+                if not self._attachment.is_drawn:
+                    self._display.wipe_note()
+                self._display.clear()
+                self._display.end_line()
         return self._outcome
 
-    def _serve(self, wake: int) -> bool:
-        """Pass bytes on until there is an outcome; False when the connection ended."""
-        connection = self._client.socket
+    @property
+    def _outcome(self) -> Outcome | None:
+        return Detached() if self._left else self._attachment.outcome
+
+    # --- attached
+
+    def _serve(self, wake: int) -> None:
+        """Pass on what comes until there is an outcome.
+
+        Raises:
+            LostError: the connection ended.
+        """
+        link = self._attachment.link
         poll = select.poll()
-        for descriptor in (terminal.STDIN, connection.fileno(), wake):
-            poll.register(descriptor, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        self._attachment.begin()
+        self._send_unsent()
         while self._outcome is None:
+            poll.register(link, select.POLLIN | (select.POLLOUT if link.has_unsent else 0))
+            poll.register(terminal.STDIN, 0 if link.is_full else select.POLLIN)
+            ready = dict(poll.poll(self._patience_ms()))
             # The connection first: what is typed after it ended must not be written into it.
-            ready = {descriptor for descriptor, _ in poll.poll()}
-            for descriptor in sorted(ready, key=lambda ready: ready != connection.fileno()):
-                if descriptor == connection.fileno():
-                    data = _receive(connection)
-                    if not data:
-                        return self._outcome is not None
-                    for message in self._client.receive(data):
-                        self._take(message)
-                elif descriptor == terminal.STDIN:
-                    if not self._read_keys():
-                        return False
-                elif not self._take_signals(os.read(wake, 256)):
-                    return False
-        return True
+            events = ready.get(link.fileno(), 0)
+            if events & select.POLLOUT:
+                link.flush()
+            if events & ~select.POLLOUT:
+                link.receive()
+                self._attachment.take_received()
+            if wake in ready:
+                self._take_signals(os.read(wake, 256))
+            if terminal.STDIN in ready:
+                self._read_keys()
+            self._expire()
 
-    def _take(self, message: tuple[object, ...]) -> None:
-        match message:
-            case replies.Output(offset, data):
-                self._offset = offset + len(data)
-                self._modes.feed(data)
-                terminal.write(data)
-            case replies.History(data) | replies.Painted(data):
-                self._modes.feed(data)
-                terminal.write(data)
-            case replies.Repaint():
-                terminal.write(ST + self._modes.undo())
-                self._modes = Modes()
-            case replies.NameChanged(name):
-                self._attached = self._attached._replace(name=name)
-            case replies.Notice(_, text):
-                _say(text)
-            case replies.Ended() | replies.Released():
-                self._outcome = message
-            case _:
-                # Messages for painted and shared sessions do not concern a raw one.
-                return
+    def _patience_ms(self) -> float | None:
+        if self._page is not None and self._page.is_busy:
+            return 0
+        times = [self._questions.due(), self._note_until]
+        if self._keys.holds:
+            times.append(self._keys_at + HOLD_S)
+        nearest = min((at for at in times if at is not None), default=None)
+        return None if nearest is None else max(0.0, (nearest - time.monotonic()) * 1000)
 
-    def _read_keys(self) -> bool:
+    def _expire(self) -> None:
+        now = time.monotonic()
+        due = self._questions.due()
+        if due is not None and now >= due:
+            keys, answers = self._questions.expire(now)
+            self._answer(answers)
+            self._take_keys(self._keys.receive(keys))
+        if self._keys.holds and now >= self._keys_at + HOLD_S:
+            self._take_keys(self._keys.flush())
+        if self._note_until is not None and now >= self._note_until:
+            self._end_note()
+        if self._page is not None and self._page.is_busy:
+            self._page.work()
+            self._draw_page(self._page)
+
+    def _take_signals(self, numbers: bytes) -> None:
+        if LEAVING.intersection(numbers):
+            self._left = True
+        elif signal.SIGWINCH in numbers:
+            if self._page is not None:
+                self._draw_page(self._page)
+            elif self._attachment.is_drawn:
+                self._attachment.send(requests.Resize(*terminal.size()))
+            else:
+                self._end_note()
+
+    # --- keys
+
+    def _read_keys(self) -> None:
         data = _read_stdin()
+        now = self._keys_at = time.monotonic()
         if not data:
-            self._outcome = Detached()
-            return True
-        for part in self._keys.receive(data):
-            match part:
-                case bytes():
-                    if not self._send(requests.Input(part)):
-                        self._unsent += part
-                case Command.DETACH:
-                    self._outcome = Detached()
-                    return True
-                case Command.HELP:
-                    _say(HELP)
-                case Command.UNKNOWN:
-                    terminal.write(BELL)
-        return not self._unsent
+            self._left = True
+            return
+        keys, answers = self._questions.receive(data, now)
+        self._answer(answers)
+        self._take_keys(self._keys.receive(keys))
 
-    def _take_signals(self, numbers: bytes) -> bool:
-        for number in numbers:
-            if number in LEAVING:
-                self._outcome = Detached()
-            elif number == signal.SIGWINCH and not self._send(requests.Resize(*terminal.size())):
-                return False
-        return True
+    def _answer(self, answers: Iterable[requests.Answer]) -> None:
+        for answer in answers:
+            self._attachment.send(answer)
 
-    def _send(self, message: tuple[object, ...]) -> bool:
+    def _take_keys(self, parts: list[Part]) -> None:
+        for number, part in enumerate(parts):
+            if self._outcome is not None:
+                return
+            try:
+                self._take_part(part)
+            except LostError:
+                self._unsent += b"".join(
+                    late for late in parts[number:] if isinstance(late, bytes) and self._page is None
+                )
+                if Command.DETACH in parts[number:]:
+                    self._left = True
+                raise
+
+    def _take_part(self, part: Part) -> None:
+        self._end_note()
+        if isinstance(part, Command | Jump):
+            self._command(part)
+        elif self._page is not None:
+            self._give_page(self._page, part)
+        elif self._attachment.drives:
+            self._attachment.send(requests.Input(part))
+        elif not self._has_said_view_only and NOT_TYPED.sub(b"", part):
+            self._has_said_view_only = True
+            self._note(VIEW_ONLY)
+
+    def _command(self, command: Command | Jump) -> None:
+        if command is Command.DETACH:
+            self._left = True
+        elif command is Command.UNKNOWN:
+            self._display.bell()
+        else:
+            self._do(lambda: perform(command, self._attachment, self._home))
+
+    def _do(self, deed: Callable[[], Page | str | None]) -> None:
         try:
-            self._client.send(message)
-        except UserError:
-            return False
-        return True
+            came_to = deed()
+        except UserError as error:
+            came_to = error.message
+        if isinstance(came_to, str):
+            self._note(came_to)
+        elif came_to is not None:
+            self._open(came_to)
+        elif self._page is not None or not self._attachment.is_drawn:
+            self._page = None
+            if not self._attachment.is_drawn:
+                self._attachment.show()
+
+    # --- what the client itself shows
+
+    def _open(self, page: Page) -> None:
+        was_ours = self._page is not None and self._page.cover is Cover.SCREEN
+        self._attachment.hold()
+        self._page = page
+        self._keystrokes = Keystrokes()
+        if page.cover is Cover.LAST_ROW:
+            self._display.open_line()
+        elif not was_ours:
+            self._display.open_page()
+        self._draw_page(page)
+
+    def _draw_page(self, page: Page) -> None:
+        self._display.draw(page.draw(*terminal.size()))
+
+    def _give_page(self, page: Page, data: bytes) -> None:
+        for key in self._keystrokes.receive(data):
+            effect = page.take(key)
+            if effect is not None:
+                self._conclude(effect)
+                return  # what was typed behind it was typed at a page that is gone
+        self._draw_page(page)
+
+    def _conclude(self, effect: Effect) -> None:
+        self._do(lambda: conclude(effect, self._attachment))
+
+    def _note(self, text: str) -> None:
+        self._attachment.hold()
+        self._page = None
+        self._display.note(text)
+        self._note_until = time.monotonic() + NOTE_S
+
+    def _end_note(self) -> None:
+        if self._note_until is not None:
+            self._note_until = None
+            self._attachment.show()
+
+    # --- lost
 
     def _come_back(self, wake: int) -> None:
-        """Connect again and resume where the output stopped, unless a signal or the user ends the session meanwhile.
+        """Connect again and go on where the output stopped.
 
         Raises:
             UserError: the daemon said no, or did not come back.
         """
-        self._client.close()
-        self._lost_at = time.monotonic()
-        self._said_away = False
+        self._attachment.link.close()
+        if self._page is not None or self._note_until is not None:
+            self._page = self._note_until = None
+            self._attachment.take_over()
+        watch = Watch(wake, self._keep_keys, self._say_lost)
         try:
-            with _ended_by_signals(wake):
-                self._reattach()
-        except _LeaveError:
-            self._outcome = Detached()
+            client, attached = reattach(self._reconnect, self._attachment.resumption, watch)
+        except LeaveError:
+            self._left = True
             return
-        unsent, self._unsent = self._unsent, b""
-        is_late = time.monotonic() > self._lost_at + FORGET_KEYS_S
-        if self._said_away:
-            _say(BACK_LATE if is_late and unsent else BACK)
-        if is_late:
-            _drop_keys()
-        else:
-            for start in range(0, len(unsent), WRITE_BYTES):
-                self._send(requests.Input(unsent[start : start + WRITE_BYTES]))
-        self._offset = self._attached.offset
-        for message in self._client.take_received():
-            self._take(message)
+        self._attachment.resume(client, attached)
+        if watch.elapsed_s > FORGET_KEYS_S and self._unsent:
+            self._unsent = b""
+            self._attachment.take_over()
+            self._display.note(KEYS_DROPPED)
+            self._note_until = time.monotonic() + NOTE_S
 
-    def _reattach(self) -> None:
-        while True:
-            try:
-                self._client = self._reconnect(self._wait)
-                self._attached = self._client.ask(self._resumption(), replies.Attached)
-            except RefusedError:  # whoever answered will not think better of it
-                self._client.close()
-                raise
-            except UserError:
-                self._client.close()
-                if time.monotonic() > self._lost_at + RECONNECT_S:
-                    raise
-                self._wait((), RETRY_S)
-            else:
-                return
+    def _say_lost(self) -> None:
+        self._attachment.take_over()
+        self._display.note(LOST)
 
-    def _resumption(self) -> requests.Attach:
-        cols, rows = terminal.size()
-        return self._request._replace(
-            target=self._attached.channel.hex(),
-            cols=cols,
-            rows=rows,
-            others=Others.KEEP,  # those who came meanwhile are not those whom the user meant
-            resume=self._offset,
-            history_bytes=0,
-        )
-
-    def _wait(self, descriptors: Sequence[int], seconds: float | None) -> bool:
-        """A Wait that takes what is typed, and says after a while why nothing happens.
-
-        Raises:
-            _LeaveError: the user wants to leave.
-        """
-        until = None if seconds is None else time.monotonic() + seconds
-        while True:
-            left = RETRY_S if until is None else max(0.0, min(RETRY_S, until - time.monotonic()))
-            readable, _, _ = select.select([terminal.STDIN, *descriptors], [], [], left)
-            if not self._said_away and time.monotonic() > self._lost_at + SAY_AWAY_S:
-                self._said_away = True
-                _say(AWAY)
-            if terminal.STDIN in readable:
-                self._keep_keys()
-            if set(descriptors).intersection(readable):
-                return True
-            if until is not None and time.monotonic() >= until:
-                return False
+    def _send_unsent(self) -> None:
+        while self._unsent:
+            self._attachment.send(requests.Input(self._unsent[:KEYS_BYTES]))
+            self._unsent = self._unsent[KEYS_BYTES:]
 
     def _keep_keys(self) -> None:
+        """Take what is typed while nobody can have it.
+
+        Raises:
+            LeaveError: the user wants to leave.
+        """
         data = _read_stdin()
         if not data:
-            raise _LeaveError
-        for part in self._keys.receive(data):
+            raise LeaveError
+        keys, _ = self._questions.receive(data, time.monotonic())
+        for part in [*self._keys.receive(keys), *self._keys.flush()]:
             if part is Command.DETACH:
-                raise _LeaveError
-            self._unsent += part if isinstance(part, bytes) else b""
-
-
-def _say(text: str) -> None:
-    terminal.write(b"\r\n\x1b[7m" + text.encode() + b"\x1b[0m\r\n")
+                raise LeaveError
+            if isinstance(part, bytes):
+                self._unsent += part if self._attachment.drives else b""
+            else:
+                self._display.bell()
 
 
 def _drop_keys() -> None:
@@ -297,54 +353,6 @@ def _drop_keys() -> None:
 def _read_stdin() -> bytes:
     """What was typed; nothing if the window was closed."""
     try:
-        return os.read(terminal.STDIN, WRITE_BYTES)
+        return os.read(terminal.STDIN, KEYS_BYTES)
     except OSError:
         return b""
-
-
-def _receive(connection: socket.socket) -> bytes:
-    try:
-        return connection.recv(READ_BYTES)
-    except ConnectionResetError:
-        return b""
-
-
-@contextlib.contextmanager
-def _signals_as_bytes() -> Iterator[int]:
-    """Signals that concern a session arrive as their numbers on the descriptor that this yields."""
-    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
-    os.set_blocking(writer, False)
-    numbers = (signal.SIGWINCH, *LEAVING)
-    previous = {number: signal.signal(number, lambda *_: None) for number in numbers}
-    old_wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    try:
-        yield reader
-    finally:
-        signal.set_wakeup_fd(old_wakeup)
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        os.close(reader)
-        os.close(writer)
-
-
-class _LeaveError(BaseException):
-    """The session is to end, whatever it waits for."""
-
-
-@contextlib.contextmanager
-def _ended_by_signals(wake: int) -> Iterator[None]:
-    """SIGHUP and SIGTERM raise _LeaveError from whatever is inside; so does one that nobody has read from *wake*."""
-
-    def leave(*_: object) -> None:
-        for number in LEAVING:  # one is enough: what is cleaned up now must not be left too
-            signal.signal(number, lambda *_: None)
-        raise _LeaveError
-
-    previous = {number: signal.signal(number, leave) for number in LEAVING}
-    try:
-        if select.select([wake], [], [], 0)[0] and LEAVING.intersection(os.read(wake, 256)):
-            leave()
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -73,7 +73,9 @@ class Clusters:
     def __init__(self) -> None:
         self._stand_ins: dict[str, str] = {}
         self._clusters: dict[int, str] = {}
-        self._free = {1: _stand_ins(_NARROW), 2: _stand_ins(_WIDE)}
+        self._free: dict[
+            int, list[str]
+        ] = {}  # by width; most screens never have a mark, and thousands are much memory
         self._new_since_collecting = 0
 
     def __bool__(self) -> bool:
@@ -106,7 +108,10 @@ class Clusters:
         known = self._stand_ins.get(cluster)
         if known is not None:
             return known
-        free = self._free[width_of(cluster[0])]
+        width = width_of(cluster[0])
+        free = self._free.get(width)
+        if free is None:
+            free = self._free[width] = _stand_ins(_NARROW if width == 1 else _WIDE)
         if not free:
             return cluster[0]
         stand_in = free.pop()

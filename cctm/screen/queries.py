@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-MAX_HELD: Final = 1024 * 1024  # what a program copies to the clipboard comes in one sequence
+ENQ: Final = b"\x05"
+MAX_HELD: Final = 256 * 1024  # what a program copies to the clipboard comes in one sequence
 
 
 class Kind(Enum):
-    """What is asked. The values name the groups of the pattern."""
+    """What is asked."""
 
     ATTRIBUTES = "attributes"
     STATUS = "status"
@@ -47,63 +48,86 @@ class Query:
 
     kind: Kind
     raw: bytes
+    body: bytes  # without what begins and ends it, and without C0 characters: `[?6n`, `P$qm`, `]11;?`
 
 
-# Each introducer in its 7-bit form and as UTF-8 of its C1 form. Inside a control sequence a terminal executes C0
-# characters and goes on; numbers may have leading zeros.
-_CSI: Final = rb"(?:\x1b\[|\xc2\x9b)"
-_OSC: Final = rb"(?:\x1b\]|\xc2\x9d)0*"
-_DCS: Final = rb"(?:\x1bP|\xc2\x90)"
-_APC: Final = rb"(?:\x1b_|\xc2\x9f)"
+# Inside a control sequence a terminal executes C0 characters and goes on; numbers may have leading zeros.
 _N: Final = rb"[0-9;:\x00-\x17\x19\x1c-\x1f]*"
 _END: Final = rb"(?:\x1b\\|\x07|\xc2\x9c)"
-# No C1 character, for it would begin something else (and so does not make the search look at each byte again).
-_CHAR: Final = rb"(?:[^\x1b\x07\xc2]|\xc2(?![\x80-\x9f]))"
-_BODY: Final = _CHAR + rb"*?"
+# A terminal that knows no C1 characters takes them as part of a string. One that knows them begins something else, and
+# so do we behind a C1 introducer: otherwise each of many beginnings would have the same bytes looked at again.
+_CHAR: Final = rb"[^\x1b\x07]"
+_CHAR_BEHIND_C1: Final = rb"(?:[^\x1b\x07\xc2]|\xc2(?![\x80-\x9f]))"
 
-_PATTERNS: Final = {
-    Kind.ATTRIBUTES: _CSI + rb"[?>=]?" + _N + rb"c",
-    Kind.STATUS: _CSI + rb"[?>=]?" + _N + rb"n",
-    Kind.MODE: _CSI + rb"\??" + _N + rb"\$p",
-    Kind.VERSION: _CSI + rb">" + _N + rb"q",
-    Kind.KITTY_KEYS: _CSI + rb"\?" + _N + rb"u",
-    Kind.CHECKSUM: _CSI + _N + rb"(?:x|\*y|\$[uw])",
-    Kind.GRAPHICS: _CSI + rb"\?" + _N + rb"[Sm]",
-    Kind.WINDOW: _CSI + rb"0*(?:1[13-9]|2[01])(?:;" + _N + rb")?t",
-    Kind.KITTY_GRAPHICS: _APC + rb"G" + _BODY + _END,
-    Kind.SETTING: _DCS + rb"\$q" + _BODY + _END,
-    Kind.CAPABILITY: _DCS + rb"\+q" + _BODY + _END,
-    Kind.COLOUR: _OSC
-    + rb"(?:(?:4|1[0-9])[0-9;]*;\?|(?:4|5);[0-9;?]*\?|21;(?:(?!=\?)%b)*=\?%b)" % (_CHAR, _BODY)
-    + _END,
-    Kind.POINTER: _OSC + rb"22;\?" + _BODY + _END,
-    Kind.CLIPBOARD: _OSC + rb"52;" + _BODY + _END,
-    Kind.ANSWERBACK: rb"\x05",
-    Kind.IDENTIFY: rb"\x1bZ|\xc2\x9a",
-}
-_QUERY: Final = re.compile(
-    b"|".join(b"(?P<%s>%s)" % (kind.value.encode(), pattern) for kind, pattern in _PATTERNS.items())
+
+# What follows the introducer. Each has a 7-bit form, and its C1 form as UTF-8.
+_CSI: Final = (
+    rb"(?:\?%N(?:[cnuSm]|\$p)|>%N[cnq]|=%N[cn]|%N(?:[cnx]|\*y|\$[puw])|0*(?:1[13-9]|2[01])(?:;%N)?t)".replace(
+        b"%N", _N
+    )
 )
-_BEGINS: Final = re.compile(rb"[\x05\x1b\xc2]")
-_NUMBERS: Final = b"0123456789;:"
-_C1: Final = re.compile(rb"\xc2(?:[\x90\x9a\x9b\x9d\x9f]|\Z)")
+
+
+def _strings(char: bytes) -> tuple[bytes, bytes, bytes]:
+    """OSC, DCS and APC of these characters."""
+    body = char + rb"*?"
+    osc = rb"0*(?:(?:4|1[0-9])[0-9;]*;\?|[45];[0-9;?]*\?|21;(?:(?!=\?)%b)*=\?%b|22;\?%b|52;%b)%b"
+    return osc % (char, body, body, body, _END), rb"[$+]q%b%b" % (body, _END), rb"G%b%b" % (body, _END)
+
+
+_QUERY: Final = re.compile(
+    rb"\x1b(?:\[%b|\]%b|P%b|_%b|Z)|\xc2(?:\x9b%b|\x9d%b|\x90%b|\x9f%b|\x9a)|\x05"
+    % (_CSI, *_strings(_CHAR), _CSI, *_strings(_CHAR_BEHIND_C1))
+)
+
+# What a query is, from what is left of it without introducer, C0 characters and leading zeros.
+_KINDS: Final = (
+    (Kind.ATTRIBUTES, re.compile(rb"\[[?>=]?[0-9;:]*c")),
+    (Kind.STATUS, re.compile(rb"\[[?>=]?[0-9;:]*n")),
+    (Kind.MODE, re.compile(rb"\[\??[0-9;:]*\$p")),
+    (Kind.VERSION, re.compile(rb"\[>[0-9;:]*q")),
+    (Kind.KITTY_KEYS, re.compile(rb"\[\?[0-9;:]*u")),
+    (Kind.WINDOW, re.compile(rb"\[[0-9;:]*t")),
+    (Kind.CHECKSUM, re.compile(rb"\[[0-9;:]*(?:x|\*y|\$[uw])")),
+    (Kind.GRAPHICS, re.compile(rb"\[\?[0-9;:]*[Sm]")),
+    (Kind.KITTY_GRAPHICS, re.compile(rb"_G")),
+    (Kind.SETTING, re.compile(rb"P\$q")),
+    (Kind.CAPABILITY, re.compile(rb"P\+q")),
+    (Kind.POINTER, re.compile(rb"\]0*22;")),
+    (Kind.CLIPBOARD, re.compile(rb"\]0*52;")),
+    (Kind.COLOUR, re.compile(rb"\]")),
+    (Kind.IDENTIFY, re.compile(rb"Z")),
+)
+_INTRODUCERS: Final = {
+    b"\xc2\x9b": b"[",
+    b"\xc2\x9d": b"]",
+    b"\xc2\x90": b"P",
+    b"\xc2\x9f": b"_",
+    b"\xc2\x9a": b"Z",
+}
+_CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\x18\x1a\x1b")
+
+# Most of what begins with ESC sets a pen or moves the cursor: with numbers and C0 characters taken out, one look tells
+# that no query is there.
+_INNER: Final = b"0123456789;:" + _CONTROLS.replace(ENQ, b"")
 _COMMON: Final = tuple(b"\x1b[" + final for final in (b"m", b"K", b"H", b"C", b"?h", b"?l"))
+_ANY: Final = re.compile(
+    rb"\x05|\x1b(?:\[(?:\?[cnuSm$]|>[cnq]|=[cn]|[cnxt*$])|[]P_Z])|\xc2[\x90\x9a\x9b\x9d\x9f]"
+)
+
 
 # The end of the output, where it may be the beginning of a query.
-_STRING: Final = _CHAR + rb"*(?:\x1b|\xc2)?"
+def _begun(char: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    string = char + rb"*(?:\x1b|\xc2)?"
+    osc = rb"0*(?:1|2|(?:1[0-9]|[45]|2[12]|52)(?:;%b)?)?" % string
+    return rb"[?>=]?%b[$*]?" % _N, osc, rb"(?:[$+](?:q%b)?)?" % string, rb"(?:G%b)?" % string
+
+
 _HELD: Final = re.compile(
-    b"(?:"
-    + b"|".join(
-        (
-            rb"\x1b|\xc2",
-            _CSI + rb"[?>=]?" + _N + rb"[$*]?",
-            _OSC + rb"(?:1|2|(?:1[0-9]|[45]|2[12]|52)(?:;" + _STRING + rb")?)?",
-            _DCS + rb"(?:[$+](?:q" + _STRING + rb")?)?",
-            _APC + rb"(?:G" + _STRING + rb")?",
-        )
-    )
-    + rb")\Z"
+    rb"(?:\x1b(?:\[%b|\]%b|P%b|_%b)?|\xc2(?:\x9b%b|\x9d%b|\x90%b|\x9f%b)?)\Z"
+    % (*_begun(_CHAR), *_begun(_CHAR_BEHIND_C1))
 )
+_C1: Final = re.compile(rb"\xc2[\x90\x9b\x9d\x9f]")
 
 
 def without_queries(output: bytes) -> bytes:
@@ -111,23 +135,13 @@ def without_queries(output: bytes) -> bytes:
     return _QUERY.sub(b"", output)
 
 
-def _may_ask(data: bytes) -> bool:
-    """False if it is sure that nothing in *data* is a query, but what begins at its end.
-
-    Most of what begins with ESC is colour: with the numbers taken out, counting is ten times as fast as looking.
-    """
-    if b"\x05" in data or (b"\xc2" in data and _C1.search(data)):
-        return True
-    escapes = data.count(b"\x1b")
-    if not escapes:
-        return False
-    bare = data.translate(None, _NUMBERS)
-    for common in _COMMON:
-        escapes -= bare.count(common)
-        if escapes <= 1:
-            break
-    begin = data.rfind(b"\x1b")
-    return escapes > (1 if _HELD.match(data, begin) else 0)
+def query_of(raw: bytes) -> Query:
+    """The query that *raw* is."""
+    if raw == ENQ:
+        return Query(Kind.ANSWERBACK, raw, b"")
+    body = _INTRODUCERS[raw[:2]] + raw[2:] if raw[:1] == b"\xc2" else raw[1:]
+    body = body.translate(None, _CONTROLS).removesuffix(b"\x1b\\").removesuffix(b"\xc2\x9c")
+    return Query(next(kind for kind, pattern in _KINDS if pattern.match(body)), raw, body)
 
 
 class QueryScanner:
@@ -146,46 +160,63 @@ class QueryScanner:
         if self._held:
             data = self._held + data
             self._held = b""
-        if _may_ask(data):
-            return self._split(data)
-        begins = len(data) - 1 if data.endswith(b"\xc2") else data.rfind(b"\x1b")
-        data = self._without_end(data, begins, 0)
-        return [data] if data else []
+        end = _held_from(data)
+        data, self._held = data[:end], data[end:]
+        return _pieces(data)
 
-    def _split(self, data: bytes) -> list[bytes | Query]:
-        pieces: list[bytes | Query] = []
-        at = 0
-        begins: list[int] = []  # where something begins that is no query, or not yet
-        found = _BEGINS.search(data)
-        while found is not None:
-            match = _QUERY.match(data, found.start())
-            if match is None:
-                begins.append(found.start())
-                found = _BEGINS.search(data, found.end())
-                continue
-            if match.start() > at:
-                pieces.append(data[at : match.start()])
-            pieces.append(Query(Kind(match.lastgroup), match[0]))
-            at = match.end()
-            begins.clear()
-            found = _BEGINS.search(data, at)
-        for begin in begins:
-            kept = self._without_end(data, begin, at)
-            if self._held:
-                data = kept
-                break
-        if len(data) > at:
-            pieces.append(data[at:])
-        return pieces
-
-    def _without_end(self, data: bytes, begin: int, at: int) -> bytes:
-        """*data* without what begins at *begin*, if that may become a query: it is held."""
-        if begin < at or len(data) - begin > MAX_HELD or _HELD.match(data, begin) is None:
-            return data
-        self._held = data[begin:]
-        return data[:begin]
-
-    def flush(self) -> bytes:
-        """What was held back, as plain output."""
+    def flush(self) -> list[bytes | Query]:
+        """What was held back, as it is. Should it have been a query after all, the clients' terminals get all of it."""
         held, self._held = self._held, b""
-        return held
+        return _pieces(held)
+
+
+def _pieces(data: bytes) -> list[bytes | Query]:
+    if not _may_ask(data):
+        return [data] if data else []
+    pieces: list[bytes | Query] = []
+    at = 0
+    for match in _QUERY.finditer(data):
+        if match.start() > at:
+            pieces.append(data[at : match.start()])
+        pieces.append(query_of(match[0]))
+        at = match.end()
+    if at < len(data):
+        pieces.append(data[at:])
+    return pieces
+
+
+def _may_ask(data: bytes) -> bool:
+    """False only if no query is in *data*. Counting the commonest sequences is several times as fast as looking."""
+    escapes = data.count(b"\x1b")
+    if not escapes and b"\x05" not in data and b"\xc2" not in data:
+        return False
+    bare = data.translate(None, _INNER)
+    if escapes and b"\x05" not in bare and b"\xc2" not in bare:
+        for common in _COMMON:
+            escapes -= bare.count(common)
+            if not escapes:
+                return False
+    return _ANY.search(bare) is not None
+
+
+def _held_from(data: bytes) -> int:
+    """Where the beginning of a query begins that the end of *data* cuts."""
+    end = len(data)
+    escape = data.rfind(b"\x1b")
+    places = [escape, _last_c1(data, escape), end - 1 if data.endswith(b"\xc2") else -1]
+    if escape == end - 1:
+        # The first half of what ends a string, perhaps; which then begins at an introducer before.
+        before = data.rfind(b"\x1b", 0, max(escape, 0))
+        places = [before, _last_c1(data[:escape], before), *places]
+    for place in places:
+        if place >= 0 and _HELD.match(data, place):
+            return place if end - place <= MAX_HELD else end
+    return end
+
+
+def _last_c1(data: bytes, start: int) -> int:
+    last = -1
+    if b"\xc2" in data:
+        for match in _C1.finditer(data, max(start, 0)):
+            last = match.start()
+    return last

@@ -1,6 +1,8 @@
 """What a user meets first: starting, names, mistakes, and where things lie."""
 
+import contextlib
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -276,6 +278,60 @@ def test_inside_a_terminal_of_cctm_attaching_is_refused_unless_asked_for(machine
     with machine.open("new", "-n", "inner", "--", "cat") as screen:
         screen.expect(b"Detach first")
         assert screen.wait() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "to", "status", "said"),
+    [
+        ("export work", "> /dev/full", 1, "The output cannot be written: No space left on device."),
+        ("export work -f raw", "> /dev/full", 1, "The output cannot be written: No space left on device."),
+        ("ls --json", "> /dev/full", 1, "The output cannot be written: No space left on device."),
+        ("--help", "> /dev/full", 1, "The output cannot be written: No space left on device."),
+        ("export work", ">&-", 1, "The output cannot be written: Bad file descriptor."),
+        ("ls", ">&-", 1, "The output cannot be written: Bad file descriptor."),
+        ("ls", "<&- > /dev/null", 0, ""),
+        ("kill nobody", "2>&-", 1, ""),
+        ("export work", "| true", 141, ""),
+    ],
+)
+def test_output_that_cannot_be_written_gets_a_sentence_and_a_status(
+    machine: Machine, arguments: str, to: str, status: int, said: str
+) -> None:
+    machine.run("new", "-d", "-n", "work", "--", "seq", "100000")
+    until(lambda: machine.terminals()["work"]["state"] == "ended")
+    script = f"set -o pipefail; {' '.join(CCTM)} {arguments} {to}"
+    done = subprocess.run(
+        ["/bin/bash", "-c", script], env=machine.env, cwd=machine.cwd, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (status, b"")
+    assert done.stderr.decode() == (f"cctm: {said} Write it to another place.\n" if said else "")
+
+
+def test_an_interrupt_before_the_command_has_begun_ends_it_without_a_word(machine: Machine) -> None:
+    (machine.cwd / "click.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()\n"
+    )
+    env = machine.env | {"PYTHONPATH": str(machine.cwd)}
+    done = subprocess.run([*CCTM, "ls"], env=env, cwd="/", capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
+def has_socket(pid: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return any(str(path.readlink()).startswith("socket:") for path in Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
+def test_an_interrupt_while_the_command_waits_is_told(machine: Machine) -> None:
+    machine.run("daemon", "start")
+    daemon = machine.daemon_pid
+    os.kill(daemon, signal.SIGSTOP)
+    waiting = subprocess.Popen([*CCTM, "ls"], env=machine.env, stderr=subprocess.PIPE)
+    until(lambda: has_socket(waiting.pid), "it waits")
+    waiting.send_signal(signal.SIGINT)
+    _, said = waiting.communicate(timeout=60)
+    os.kill(daemon, signal.SIGCONT)
+    assert (waiting.returncode, said.strip()) == (130, b"cctm: Interrupted.")
 
 
 def test_every_command_has_help_with_an_example(machine: Machine) -> None:

@@ -8,13 +8,15 @@ from typing import Final
 
 import click
 
-from cctm.cli import terminal, words
-from cctm.cli.client import Client, connect
+from cctm.cli import words
+from cctm.cli.attachment import attach_request
+from cctm.cli.client import connect
 from cctm.cli.commands.attach import attach, check_place
-from cctm.cli.errors import MistakeError, UserError
+from cctm.cli.errors import MistakeError
+from cctm.cli.opening import new_request
 from cctm.cli.parameters import NAME
 from cctm.home import Home
-from cctm.protocol.control import replies, requests
+from cctm.protocol.control import replies
 
 SHOWN_CHARS: Final = 200  # of a command line in a sentence
 
@@ -72,53 +74,18 @@ def command(
         check_place(nested=nested)
     home = Home.locate(os.environ)
     with connect(home) as client:
-        created = open_terminal(
-            client, argv=argv, name=name or "", cwd=cwd, size=size, record_input=record_input
+        request = new_request(
+            argv=argv,
+            name=name or "",
+            cwd=cwd,
+            size=None if size is None else _parse_size(size),
+            record_input=record_input,
         )
+        created = client.ask(request, replies.Created)
         if detached:
             click.echo(words.printable(created.name))
             return
-        attach(client, home, created.channel.hex())
-
-
-def open_terminal(
-    client: Client,
-    *,
-    argv: tuple[str, ...],
-    name: str,
-    cwd: str | None,
-    size: str | None,
-    record_input: bool,
-) -> replies.Created:
-    """Ask the daemon for a terminal with this process's environment, directory and umask."""
-    cols, rows = terminal.size() if size is None else _parse_size(size)
-    umask = os.umask(0o077)
-    os.umask(umask)
-    request = requests.New(
-        argv=[os.fsencode(argument) for argument in argv],
-        cwd=os.fsencode(_directory(cwd)),
-        env=[[name, value] for name, value in os.environb.items()],
-        umask=umask,
-        cols=cols,
-        rows=rows,
-        name=name,
-        record_input=record_input,
-        private=False,
-    )
-    return client.ask(request, replies.Created)
-
-
-def _directory(cwd: str | None) -> str:
-    if cwd is not None:
-        if not os.path.isdir(cwd):
-            raise UserError(f"{cwd} is not a directory.", "Give --cwd a directory that exists.")
-        return os.path.abspath(cwd)
-    try:
-        return os.getcwd()
-    except FileNotFoundError as error:
-        raise UserError(
-            "The current directory no longer exists.", "Change to another, or give --cwd."
-        ) from error
+        attach(client, home, attach_request(created.channel.hex()))
 
 
 def _parse_size(text: str) -> tuple[int, int]:

@@ -12,11 +12,11 @@ from cctm.protocol.events import Gap, Keyframe, Opened, Output, Resized
 from cctm.protocol.keys import StreamId
 from cctm.screen.dump import dump
 from cctm.screen.fold import Fold
-from cctm.screen.queries import Kind, Query
+from cctm.screen.queries import query_of
 from daemon_parts import opened, running_daemon
 
 OURS, OTHER = StreamId(b"a" * 16), StreamId(b"b" * 16)
-QUERY = Query(Kind.STATUS, b"\x1b[6n")
+QUERY = query_of(b"\x1b[6n")
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import trio
 
 from cctm.cctmd.questions import ANSWER_S, MAX_ANSWER_BYTES, MAX_OPEN, Questions
 from cctm.screen.fold import Fold
-from cctm.screen.queries import Kind, Query
+from cctm.screen.queries import query_of
 
-ATTRIBUTES = Query(Kind.ATTRIBUTES, b"\x1b[c")
-COLOUR = Query(Kind.COLOUR, b"\x1b]11;?\x07")
-KITTY = Query(Kind.KITTY_KEYS, b"\x1b[?u")
+ATTRIBUTES = query_of(b"\x1b[c")
+COLOUR = query_of(b"\x1b]11;?\x07")
+KITTY = query_of(b"\x1b[?u")
 BLUE = b"\x1b]11;rgb:0000/0000/ffff\x07"
 
 
@@ -96,7 +96,7 @@ async def test_after_half_a_second_nothing_is_waited_for_and_late_answers_are_dr
     assert len(program.heard) == 1
 
 
-@pytest.mark.parametrize("query", [COLOUR, KITTY, Query(Kind.CLIPBOARD, b"\x1b]52;c;?\x07")])
+@pytest.mark.parametrize("query", [COLOUR, KITTY, query_of(b"\x1b]52;c;?\x07")])
 async def test_without_a_client_and_for_the_clipboard_nobody_answers(nursery, query):
     program = Program(nursery)
     program.ask(query, ATTRIBUTES)

@@ -5,17 +5,20 @@ import os
 import pty
 import select
 import socket
+import threading
 import time
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 
+from cctm.cli import reconnecting, terminal
 from cctm.cli import session as session_module
-from cctm.cli import terminal
+from cctm.cli.attachment import attach_request
 from cctm.cli.client import Client, DaemonGoneError, RefusedError
-from cctm.cli.keys import HELP
-from cctm.cli.session import BELL, Detached, Session, attach_request
+from cctm.cli.doing import NO_OTHER
+from cctm.cli.session import KEYS_DROPPED, VIEW_ONLY, Detached, Session
+from cctm.home import Home
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import FrameReader, encode_message
 from cctm.protocol.control.values import Mode, Others, Reason, Rights
@@ -72,8 +75,20 @@ class Daemon:
         ours, self.socket = socket.socketpair()
         self.client = Client(ours)
         self.socket.sendall(b"".join(map(encode_message, messages)))
+        self._frames = FrameReader()
+        self._messages = []
         if hangs_up:
             self.socket.shutdown(socket.SHUT_WR)
+
+    def say(self, *messages):
+        self.socket.sendall(b"".join(map(encode_message, messages)))
+
+    def hear(self):
+        """The next message from the session."""
+        self.socket.settimeout(DEADLINE_S)
+        while not self._messages:
+            self._messages += self._frames.receive_untrusted(self.socket.recv(65536))
+        return self._messages.pop(0)
 
     def heard(self):
         self.client.close()
@@ -85,11 +100,14 @@ class Daemon:
         self.socket.close()
 
 
-def attached(daemon, *reconnections):
+def attached(daemon, *reconnections, rights=Rights.DRIVE):
     """A session with *daemon*; each of *reconnections* is called when it connects again."""
     left = list(reconnections)
-    request = attach_request("work", Rights.DRIVE, Others.DETACH)
-    return Session(daemon.client, request, ATTACHED, lambda: left.pop(0)())
+    request = attach_request("work", rights, Others.DETACH)
+    attached = ATTACHED._replace(rights=rights)
+    return Session(
+        daemon.client, request, attached, Home.locate({"CCTM_HOME": "/nowhere"}), lambda _wait: left.pop(0)()
+    )
 
 
 def gone():
@@ -99,44 +117,135 @@ def gone():
 def test_what_the_daemon_says_is_shown_and_known(window):
     daemon = Daemon(
         replies.History(b"past "),
-        replies.Output(b"now "),
+        replies.Output(100, b"now "),
         replies.NameChanged("better"),
         replies.Presence([]),
-        replies.Notice(1, "full"),
         ENDED,
     )
     session = attached(daemon)
     assert session.run() == ENDED
     assert session.name == "better"
-    assert window.shows(b"full").startswith(b"past now ")
+    assert window.shows(b"now ").startswith(b"past now ")
     assert daemon.heard() == []
 
 
 def test_a_session_that_is_let_go_says_why(window):
-    daemon = Daemon(replies.Output(b"\x1b[?2004h"), replies.Released("another client"))
+    daemon = Daemon(replies.Output(100, b"\x1b[?2004h"), replies.Released("another client"))
     assert attached(daemon).run() == replies.Released("another client")
     assert window.shows(b"\x1b[?2004l")
 
 
-def test_what_is_skipped_takes_its_modes_with_it(window):
-    daemon = Daemon(replies.Output(b"\x1b[?1000h"), replies.Skipped(9, 200), replies.Output(b"new"), ENDED)
+def test_a_repaint_undoes_the_modes_of_what_was_drawn_before(window):
+    daemon = Daemon(
+        replies.Output(100, b"\x1b[?1000h\x1b[3"),
+        replies.Repaint(Mode.PAINTED),
+        replies.Painted(b"\x1b[?1004hnew"),
+        ENDED,
+    )
     attached(daemon).run()
-    assert b"\x1b[?1000l" in window.shows(b"new")
+    shown = window.shows(b"\x1b[?1004l")
+    assert b"\x1b[3\x1b\\" in shown
+    assert b"\x1b[?1000l" in shown.partition(b"new")[0]
+    assert b"\x1b[?1000l" not in shown.partition(b"new")[2]
 
 
 def test_keys_go_to_the_program_and_prefixed_ones_to_us(window):
     daemon = Daemon()
     session = attached(daemon)
-    window.type(b"ls\x02?\x02z\x02\x02\x02d")
+    window.type(b"ls\x02?any\x02z\x02\x02\x02d")
     assert session.run() == Detached()
-    typed = b"".join(message.data for message in daemon.heard() if isinstance(message, requests.Input))
+    heard = daemon.heard()
+    typed = b"".join(message.data for message in heard if isinstance(message, requests.Input))
     assert typed == b"ls\x02"
-    assert HELP.encode() in window.shows(BELL)
+    assert [type(message) for message in heard] == [
+        requests.Input,
+        requests.Hold,
+        requests.Show,
+        requests.Input,
+    ]
+    assert b"detach: leave it running" in window.shows(b"\a")
+
+
+def test_what_is_drawn_while_a_page_is_open_is_void_until_everything_is_drawn_again(window):
+    daemon = Daemon()
+    session = attached(daemon)
+    window.type(b"\x02?")
+
+    def draw_below_the_page():
+        window.shows(b"any key: back")
+        daemon.say(replies.Output(100, b"below"), replies.Repaint(Mode.RAW), replies.Painted(b"below"))
+        window.type(b"q")
+        assert isinstance(daemon.hear(), requests.Hold)
+        assert isinstance(daemon.hear(), requests.Show)
+        daemon.say(
+            replies.Output(105, b"late"), replies.Repaint(Mode.RAW), replies.Painted(b"everything"), ENDED
+        )
+
+    thread = threading.Thread(target=draw_below_the_page)
+    thread.start()
+    assert session.run() == ENDED
+    thread.join()
+    shown = window.shows(b"everything")
+    assert b"below" not in shown
+    assert b"late" not in shown
+    assert b"\x1b[?1049l" in shown
+
+
+def test_who_only_watches_types_nothing_and_is_told_once(window):
+    daemon = Daemon()
+    session = attached(daemon, rights=Rights.VIEW)
+    window.type(b"\x1b[I\x02z\x1b[Ils\x02z\r\x02d")
+    assert session.run() == Detached()
+    assert not [message for message in daemon.heard() if isinstance(message, requests.Input)]
+    shown = window.shows(b"\x1b[J")
+    assert shown.count(VIEW_ONLY.encode()) == 1
+    assert VIEW_ONLY.encode() not in shown.partition(b"\a")[0]
+
+
+def test_the_terminal_is_asked_and_its_answer_is_no_key(window):
+    daemon = Daemon(replies.Query(7, b"\x1b]11;?\x07"))
+    session = attached(daemon)
+
+    def answer():
+        window.shows(b"\x1b]11;?\x07\x1b[c")
+        window.type(b"a\x1b]11;rgb:0/0/0\x07\x1b[?62cb\x02d")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert session.run() == Detached()
+    thread.join()
+    heard = daemon.heard()
+    assert requests.Answer(7, b"\x1b]11;rgb:0/0/0\x07") in heard
+    assert b"".join(message.data for message in heard if isinstance(message, requests.Input)) == b"ab"
+
+
+def test_a_lone_escape_reaches_the_program(window):
+    daemon = Daemon()
+    session = attached(daemon)
+    window.type(b"\x1b")
+
+    def leave():
+        assert daemon.hear() == requests.Input(b"\x1b")
+        window.type(b"\x02d")
+
+    thread = threading.Thread(target=leave)
+    thread.start()
+    assert session.run() == Detached()
+    thread.join()
+
+
+def test_what_cannot_be_done_is_said_and_the_screen_drawn_again(window):
+    daemon = Daemon(replies.Listing([], False))
+    session = attached(daemon)
+    window.type(b"\x02n\x02d")
+    assert session.run() == Detached()
+    assert window.shows(NO_OTHER.encode())
+    assert [type(message) for message in daemon.heard()] == [requests.List, requests.Hold, requests.Show]
 
 
 def test_a_lost_connection_is_made_again_where_the_output_stopped(window):
-    first = Daemon(replies.Output(b"12345"), hangs_up=True)
-    second = Daemon(ATTACHED._replace(offset=105), replies.Output(b"6"), ENDED)
+    first = Daemon(replies.Output(100, b"12345"), hangs_up=True)
+    second = Daemon(ATTACHED._replace(offset=105), replies.Output(105, b"6"), ENDED)
     session = attached(first, lambda: second.client)
     assert session.run() == ENDED
     assert window.shows(b"6") == b"123456"
@@ -145,7 +254,7 @@ def test_a_lost_connection_is_made_again_where_the_output_stopped(window):
 
 
 def test_keys_typed_while_there_is_no_connection_reach_the_program_once(window):
-    second = Daemon(ATTACHED, replies.Output(b"x"))
+    second = Daemon(ATTACHED, replies.Output(100, b"x"))
 
     def typing():
         window.type(b"early")
@@ -171,18 +280,19 @@ def test_keys_typed_too_long_before_the_daemon_is_back_are_dropped(window, monke
 
     assert attached(Daemon(hangs_up=True), typing, lambda: second.client).run() == ENDED
     assert [type(message) for message in second.heard()] == [requests.Attach]
+    assert window.shows(KEYS_DROPPED.encode())
 
 
 def test_a_refusal_ends_the_session_and_restores_the_window(window):
     second = Daemon(replies.Refused(Reason.NO_SUCH_TERMINAL, "It is gone.", "See `cctm ls`."))
-    first = Daemon(replies.Output(b"\x1b[?2004h"), hangs_up=True)
+    first = Daemon(replies.Output(100, b"\x1b[?2004h"), hangs_up=True)
     with pytest.raises(RefusedError, match="It is gone"):
         attached(first, lambda: second.client).run()
     assert window.shows(b"\x1b[?2004l")
 
 
 def test_a_daemon_that_does_not_come_back_in_time_ends_the_session(window, monkeypatch):
-    monkeypatch.setattr(session_module, "RECONNECT_S", -1.0)
+    monkeypatch.setattr(reconnecting, "RECONNECT_S", -1.0)
     with pytest.raises(DaemonGoneError):
         attached(Daemon(hangs_up=True), gone).run()
 

@@ -1,0 +1,117 @@
+"""What keys after the prefix, and pages, come to: another page, a line to be shown, or nothing but the deed."""
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from cctm.cli.attachment import Attachment
+from cctm.cli.client_rows import client_rows
+from cctm.cli.keys import Command, Jump
+from cctm.cli.opening import new_request
+from cctm.cli.pages.clients import ClientsPage
+from cctm.cli.pages.effects import Closed, Effect, Kill, Rename, Switch, Throw
+from cctm.cli.pages.help import HelpPage
+from cctm.cli.pages.page import Page
+from cctm.cli.pages.prompt import KillPrompt, RenamePrompt
+from cctm.cli.pages.terminals import TerminalsPage
+from cctm.protocol.control import replies, requests
+
+if TYPE_CHECKING:
+    from cctm.home import Home
+
+NOT_YET: Final = {
+    Command.SHARE: "Sharing is not in this version yet.",
+    Command.PRIVATE: "Off the record: not in this version yet.",
+    Command.CONTROL: "Control of the keyboard is not in this version yet.",
+}
+NO_OTHER: Final = "There is no other terminal."
+
+
+def perform(command: Command | Jump, attachment: Attachment, home: "Home") -> Page | str | None:
+    """Do what *command* asks for.
+
+    Raises:
+        UserError: why it cannot be done.
+        LostError: the daemon is gone.
+    """
+    match command:
+        case Jump(number):
+            named = [row.channel for row in attachment.running() if row.name == str(number)]
+            return _go(attachment, named[0]) if named else f"There is no terminal {number}."
+        case Command.NEW:
+            created = attachment.ask(new_request(), replies.Created)
+            attachment.switch(created.channel)
+        case Command.NEXT:
+            return _step(attachment, 1)
+        case Command.PREVIOUS:
+            return _step(attachment, -1)
+        case Command.LAST:
+            running = {row.channel for row in attachment.running()}
+            return _go(attachment, attachment.last) if attachment.last in running else NO_OTHER
+        case Command.LIST:
+            return TerminalsPage(attachment.running(), attachment.channel, time.time_ns() // 1000)
+        case Command.RENAME:
+            return RenamePrompt(attachment.name)
+        case Command.KILL:
+            return KillPrompt(attachment.name)
+        case Command.CLIENTS:
+            return _clients(attachment)
+        case Command.RECORD:
+            return _record(attachment, home)
+        case Command.HELP:
+            return HelpPage()
+        case Command.SHARE | Command.PRIVATE | Command.CONTROL:
+            return NOT_YET[command]
+        case Command.DETACH | Command.UNKNOWN:
+            return None
+    return None
+
+
+def conclude(effect: Effect, attachment: Attachment) -> Page | str | None:
+    """Do what a page came to.
+
+    Raises:
+        UserError: why it cannot be done.
+        LostError: the daemon is gone.
+    """
+    match effect:
+        case Closed():
+            return None
+        case Switch(channel):
+            return _go(attachment, channel)
+        case Throw(client):
+            attachment.ask(requests.DetachClient(attachment.target, client), replies.Done)
+            return _clients(attachment) if attachment.outcome is None else None
+        case Rename(name):
+            attachment.ask(requests.Rename(attachment.target, name), replies.Done)
+            return None
+        case Kill():
+            attachment.ask(requests.Kill(attachment.target, 0), replies.Done)
+            return None
+
+
+def _go(attachment: Attachment, channel: bytes | None) -> str | None:
+    """Switch, unless it is shown already."""
+    if channel is not None and channel != attachment.channel:
+        attachment.switch(channel)
+    return None
+
+
+def _step(attachment: Attachment, by: int) -> str | None:
+    channels = [row.channel for row in attachment.running()]
+    if not set(channels) - {attachment.channel}:
+        return NO_OTHER
+    at = channels.index(attachment.channel) if attachment.channel in channels else 0
+    return _go(attachment, channels[(at + by) % len(channels)])
+
+
+def _clients(attachment: Attachment) -> ClientsPage:
+    reply = attachment.ask(requests.AskClients(attachment.target), replies.Clients)
+    return ClientsPage(attachment.name, client_rows(reply))
+
+
+def _record(attachment: Attachment, home: "Home") -> Page:
+    from cctm.cli.pages.record import RecordPage  # these read the archive, which attaching must not load
+    from cctm.cli.record import Record
+
+    attachment.ask(requests.Settle(), replies.Done)
+    return RecordPage(attachment.name, Record.open(home, attachment.channel))

@@ -1,0 +1,34 @@
+"""What all pages have in common."""
+
+from enum import Enum, auto
+
+from cctm.cli.pages.effects import Effect
+
+
+class Cover(Enum):
+    """What of the terminal's screen a page covers."""
+
+    SCREEN = auto()
+    LAST_ROW = auto()
+
+
+class Page:
+    """Something that the client shows. A page is drawn again after each key, and when the window changes."""
+
+    cover = Cover.SCREEN
+
+    def draw(self, cols: int, rows: int) -> bytes:
+        """Everything that is to be seen in a window of this size."""
+        raise NotImplementedError
+
+    def take(self, key: str) -> Effect | None:
+        """The user pressed *key* (keystrokes.py). What the page comes to, if that is clear now."""
+        raise NotImplementedError
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is work to do: call `work` until there is not. A key may end it."""
+        return False
+
+    def work(self) -> None:
+        """Do a part of it, short enough that nobody waits."""

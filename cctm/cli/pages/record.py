@@ -1,0 +1,190 @@
+"""The page that shows what a terminal printed: scroll and search.
+
+READING ──/ or ?──► TYPING ──Enter──► SEARCHING ──found, none, or a key──► READING
+                      └──Esc──► READING
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from cctm.cli.pages.canvas import BOLD, FAINT, PLAIN, REVERSE, Row, Span, screenful
+from cctm.cli.pages.effects import Closed, Effect
+from cctm.cli.pages.keystrokes import BACKSPACE, CLEAR, ENTER, ESCAPE
+from cctm.cli.pages.page import Page
+from cctm.cli.pages.scroll import Scroll, Shown, Spot
+from cctm.cli.pages.search import Search, Towards, places_of
+
+if TYPE_CHECKING:
+    from cctm.cli.record import Lines
+
+KEYS: Final = "PgUp PgDn g G: scroll · / ?: search, n N: again · q: back"
+SEARCH_KEYS: Final = {"/": Towards.END, "?": Towards.BEGINNING}
+
+
+class RecordPage(Page):
+    """The record of one terminal; at first its end."""
+
+    def __init__(self, name: str, source: "Lines") -> None:
+        self._name = name
+        self._source = source
+        self._height = 1
+        self._scroll = Scroll(source, 80)
+        self._top: Spot | None = None  # None: the end, whatever the height
+        self._typed: str | None = None
+        self._wanted = ""
+        self._towards = Towards.BEGINNING
+        self._match: Spot | None = None
+        self._search: Search | None = None
+        self._note = ""
+
+    # --- drawing
+
+    def draw(self, cols: int, rows: int) -> bytes:
+        self._height = max(1, rows - 1)
+        if cols != self._scroll.cols:
+            self._scroll = Scroll(self._source, max(1, cols))
+            self._top = None if self._top is None else self._top._replace(row=0)
+        shown = self._scroll.rows(self._from(), self._height)
+        body = [self._row(row) for row in shown]
+        return screenful(body, cols, rows, self._footer())
+
+    def _row(self, shown: Shown) -> Row:
+        places = places_of(self._wanted, shown.line)
+        spans: list[Span] = []
+        at = shown.start
+        for start, end in places:
+            start, end = max(start, at), min(end, shown.end)
+            if start < end:
+                spans += [(shown.line[at:start], PLAIN), (shown.line[start:end], REVERSE)]
+                at = end
+        return [*spans, (shown.line[at : shown.end], PLAIN)]
+
+    def _footer(self) -> Row:
+        if self._typed is not None:
+            return [(f" {'/' if self._towards is Towards.END else '?'}{self._typed}", BOLD), ("▏", PLAIN)]
+        if self._search is not None:
+            part = self._source.part(self._search.block)
+            return [(f" searching for {self._wanted} … at {part:.0%} · any key stops", BOLD)]
+        if self._note:
+            return [(f" {self._note}", BOLD)]
+        part = self._source.part(self._from().block) if self._top is not None else 1.0
+        return [(f" {self._name}: record, {part:.0%} ", REVERSE), (f" {KEYS}", FAINT)]
+
+    # --- where the window is
+
+    def _end(self) -> Spot:
+        return self._scroll.up(self._scroll.last(), self._height - 1)
+
+    def _from(self) -> Spot:
+        return self._end() if self._top is None else self._top
+
+    def _to(self, spot: Spot) -> None:
+        """Show *spot* on the first row, unless the record would end above the last one."""
+        is_end = len(self._scroll.rows(spot, self._height + 1)) <= self._height
+        self._top = None if is_end else spot
+
+    def _move(self, rows: int) -> None:
+        spot = self._from()
+        self._to(self._scroll.up(spot, -rows) if rows < 0 else self._scroll.down(spot, rows))
+
+    # --- keys
+
+    def take(self, key: str) -> Effect | None:
+        self._note = ""
+        if self._search is not None:
+            self._search = None
+            self._note = "stopped"
+        elif self._typed is not None:
+            self._type(key, self._typed)
+        elif key in {"q", ESCAPE}:
+            return Closed()
+        else:
+            self._read(key)
+        return None
+
+    def _read(self, key: str) -> None:
+        page = max(1, self._height - 1)
+        match key:
+            case "up" | "k":
+                self._move(-1)
+            case "down" | "j" | "enter":
+                self._move(1)
+            case "page up" | "b":
+                self._move(-page)
+            case "page down" | " " | "f":
+                self._move(page)
+            case "u" | "clear":
+                self._move(-(page // 2))
+            case "d" | "half down":
+                self._move(page // 2)
+            case "g" | "home":
+                self._to(self._scroll.first())
+            case "G" | "end":
+                self._top = None
+            case "/" | "?":
+                self._towards = SEARCH_KEYS[key]
+                self._typed = ""
+            case "n" if self._wanted:
+                self._begin_search(self._towards)
+            case "N" if self._wanted:
+                self._begin_search(self._towards.other)
+            case _:
+                return
+
+    def _type(self, key: str, typed: str) -> None:
+        match key:
+            case _ if key == ESCAPE or (key == BACKSPACE and not typed):
+                self._typed = None
+            case _ if key == ENTER:
+                self._typed = None
+                self._wanted = typed or self._wanted
+                self._match = None
+                if self._top is None:
+                    self._towards = Towards.BEGINNING  # at the end there is nothing else
+                if self._wanted:
+                    self._begin_search(self._towards)
+            case _ if key == BACKSPACE:
+                self._typed = typed[:-1]
+            case _ if key == CLEAR:
+                self._typed = ""
+            case _ if len(key) == 1:
+                self._typed = typed + key
+            case _:
+                return
+
+    # --- searching
+
+    def _begin_search(self, towards: Towards) -> None:
+        rows = self._scroll.rows(self._from(), self._height)
+        if not rows:
+            self._note = "nothing was printed yet"
+            return
+        seen = [row.spot for row in rows]
+        step = 1 if towards is Towards.END else -1
+        if self._match is not None and self._match[:2] in {spot[:2] for spot in seen}:
+            start = self._match._replace(line=self._match.line + step)
+        else:
+            start = seen[0] if towards is Towards.END else seen[-1]
+        if start.line < 0:
+            start = Spot(start.block + 1, 1 << 60)
+        self._search = Search(self._source, self._wanted, towards, start)
+        self._looked = towards
+
+    @property
+    def is_busy(self) -> bool:
+        return self._search is not None
+
+    def work(self) -> None:
+        search = self._search
+        if search is None:
+            return
+        search.step()
+        if not search.is_over:
+            return
+        self._search = None
+        if search.found is None:
+            where = "below" if self._looked is Towards.END else "above"
+            other = "n" if self._looked is not self._towards else "N"
+            self._note = f"{self._wanted}: nothing {where}; {other} looks the other way"
+        else:
+            self._match = search.found
+            self._to(self._scroll.up(search.found, self._height // 3))
