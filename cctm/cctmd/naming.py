@@ -11,8 +11,9 @@ from cctm.cctmd.services import RefusedError
 from cctm.protocol.control.values import Reason
 from cctm.protocol.events import is_name
 
-# Digits alone are names: 5, 8080, and the number that a terminal without a name gets.
-_LIKE_AN_ID: Final = re.compile(r"(?=.*[a-fA-F])[0-9a-fA-F]{4,}")
+# 0 to 9 and a to f mixed, as in nearly every id. Alone they make names: 5, 8080, the number that a terminal without a
+# name gets; feed, dead, facade.
+_LIKE_AN_ID: Final = re.compile(r"(?=.*[0-9])(?=.*[a-fA-F])[0-9a-fA-F]{4,}")
 _VISIBLE: Final = frozenset("LNS")  # letters, numbers and symbols, by the first letter of their category
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and a symbol without ink
 
@@ -32,7 +33,7 @@ def check_name(name: str) -> None:
     if _LIKE_AN_ID.fullmatch(name):
         raise RefusedError(
             Reason.BAD_NAME,
-            f"{name!r} looks like the beginning of an id: four or more of 0 to 9 and a to f.",
+            f"{name!r} looks like the beginning of an id: four or more of 0 to 9 and a to f, mixed.",
             "Choose another name.",
         )
 

@@ -223,7 +223,7 @@ def flaws_of(machine: Machine, name: str) -> bytes:
     verified = machine.run("log", "verify", name, check=False)
     shown = machine.run("log", name, check=False)
     assert (verified.returncode, shown.returncode) == (1, 1)
-    assert shown.stdout.splitlines()[-1].startswith(b"!! ")
+    assert shown.stdout.splitlines()[-2].startswith(b"!! ")
     return verified.stdout
 
 

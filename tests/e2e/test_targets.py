@@ -41,7 +41,7 @@ def test_what_can_be_done_is_done_and_what_cannot_is_said(machine: Machine) -> N
 
 
 def test_a_name_that_would_be_taken_for_an_id_is_refused(machine: Machine) -> None:
-    done = machine.run("new", "-d", "-n", "cafe", check=False)
+    done = machine.run("new", "-d", "-n", "1a2b", check=False)
     assert done.returncode == 1
     assert b"looks like the beginning of an id" in done.stderr
     assert machine.run("new", "-d", "-n", "5", "--", "cat").stdout == b"5\n"

@@ -58,7 +58,7 @@ def two_generations():
 
 
 def test_without_a_device_key_there_is_no_archive(tmp_path):
-    with pytest.raises(HomeError, match="no device key"):
+    with pytest.raises(HomeError, match="Nothing is recorded here yet"):
         Archive(make_home(tmp_path / "other"))
 
 
