@@ -25,7 +25,10 @@ $(READY): pyproject.toml requirements.lock
 setup: $(READY)  ## make .venv with everything pinned in requirements.lock
 
 run: $(READY)  ## open a recorded terminal (or attach to the one that waits)
-	@$(BIN)/cctm
+	@command -v cctm >/dev/null \
+	  || echo "To call cctm by its name: . $(BIN)/activate in this shell, or pipx install . for good." >&2
+	@$(BIN)/cctm daemon start >/dev/null
+	@$(BIN)/cctm || true  # its status is that of the shell's last command
 
 demo: $(READY)  ## a tour without a keyboard
 	@$(BIN)/python docs/demo.py

@@ -58,6 +58,7 @@ class Home:
     root: str
     state: str
     sockets: str
+    user_home: str = ""  # which the others lie in; it must be there
 
     @classmethod
     def locate(cls, environ: Mapping[str, str], platform: str = sys.platform) -> "Home":
@@ -73,22 +74,24 @@ class Home:
             root = own.rstrip("/") or "/"
             return cls._with_sockets(root, os.path.join(root, "state"))
         if platform == "darwin":
-            root = os.path.join(_user_home(environ), "Library", "Application Support", "cctm")
-            return cls._with_sockets(root, os.path.join(root, "state"))
+            user_home = _user_home(environ)
+            root = os.path.join(user_home, "Library", "Application Support", "cctm")
+            return cls._with_sockets(root, os.path.join(root, "state"), user_home)
         return cls._with_sockets(
             os.path.join(_xdg(environ, "XDG_DATA_HOME", ".local/share"), "cctm"),
             os.path.join(_xdg(environ, "XDG_STATE_HOME", ".local/state"), "cctm"),
+            _user_home(environ) if not _says_all(environ) else "",
         )
 
     @classmethod
-    def _with_sockets(cls, root: str, state: str) -> "Home":
-        home = cls(root, state, state)
+    def _with_sockets(cls, root: str, state: str, user_home: str = "") -> "Home":
+        home = cls(root, state, state, user_home)
         longest = max(
             len(os.fsencode(path)) for path in (home.control_socket, home.keeper_socket, home.agent_link)
         )
         if longest <= SOCKET_PATH_LIMIT_BYTES:
             return home
-        return cls(root, state, _short_directory(state))
+        return cls(root, state, _short_directory(state), user_home)
 
     @property
     def archive(self) -> str:
@@ -149,8 +152,11 @@ class Home:
         """Make the directories, each 0700. May be called again at any time.
 
         Raises:
-            HomeError: a place is not a directory, not the user's own, open to others, not writable, or full.
+            HomeError: the user's home directory does not exist; or a place is not a directory, not the user's own,
+                open to others, not writable, or full.
         """
+        if self.user_home and not os.path.isdir(self.user_home):
+            raise HomeError(f"The home directory {self.user_home} does not exist.", _ADVICE_ELSEWHERE)
         _make_private(self.root)
         _make_private(self.archive)
         _make_private(self.state)
@@ -171,6 +177,10 @@ def _xdg(environ: Mapping[str, str], name: str, default: str) -> str:
     # The XDG specification: a relative path in these variables is invalid and to be ignored.
     value = environ.get(name, "")
     return value if value.startswith("/") else os.path.join(_user_home(environ), default)
+
+
+def _says_all(environ: Mapping[str, str]) -> bool:
+    return all(environ.get(name, "").startswith("/") for name in ("XDG_DATA_HOME", "XDG_STATE_HOME"))
 
 
 def _short_directory(state: str) -> str:

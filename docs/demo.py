@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from cctm.screen.text import TextLines
+
 CCTM = [sys.executable, "-P", "-m", "cctm.cli"]
 PATIENCE_S = 30.0
 
@@ -76,7 +78,8 @@ class Tour:
                     seen += os.read(master, 65536)
                 except OSError:
                     sys.exit(f"the terminal ended; there was {seen!r}")
-        show(seen.replace(b"\x1b[?2004h", b"").replace(b"\x1b[?2004l", b"").decode(errors="replace"))
+        text = TextLines()
+        show("\n".join([*text.feed(seen), *text.finish()]))
         os.close(master)
         os.waitpid(pid, 0)
 

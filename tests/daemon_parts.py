@@ -19,8 +19,9 @@ from cctm.cctmd.opening import new_keys, store_keys
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import Screen
 from cctm.cctmd.services import Services, wait_for
-from cctm.cctmd.terminal import Terminal
+from cctm.cctmd.terminal import Ending, Terminal
 from cctm.cctmd.terminals import Terminals
+from cctm.protocol.codec import Value
 from cctm.protocol.events import Opened
 from cctm.protocol.keys import StreamId
 
@@ -89,3 +90,48 @@ async def opened(
         lambda dt_us: Opened(dt_us, argv, b"/", 80, 24, name, "xterm-256color", about.created_us, stream)
     )
     return terminal, slave
+
+
+class Watcher:
+    """A client of a terminal, as far as the terminal sees it, which remembers what it was told."""
+
+    drives = True
+
+    def __init__(self) -> None:
+        self.printed = b""
+        self.sizes = 0
+        self.said: list[str] = []
+        self.messages: list[tuple[object, ...]] = []
+        self.asides: list[bytes] = []
+        self.asked: list[tuple[int, bytes]] = []
+        self.ending: Ending | None = None
+
+    def output(self, data: bytes) -> None:
+        self.printed += data
+
+    def changed(self) -> None:
+        """Nothing: it shows what it is sent."""
+
+    def aside(self, data: bytes) -> None:
+        self.asides.append(data)
+
+    def ask(self, number: int, question: bytes) -> None:
+        self.asked.append((number, question))
+
+    def fit(self) -> None:
+        self.sizes += 1
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def tell(self, message: tuple[object, ...]) -> None:
+        self.messages.append(message)
+
+    def row(self, number: int) -> list[Value]:
+        return [number]
+
+    def terminal_ended(self, ending: Ending) -> None:
+        self.ending = ending
+
+    def release(self, why: str) -> None:
+        self.said.append(why)

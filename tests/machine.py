@@ -26,6 +26,11 @@ from pathlib import Path
 
 DEADLINE_S = 60.0
 CCTM = (sys.executable, "-P", "-m", "cctm.cli")
+# A program that prints the file that it is given, byte for byte.
+PRINT = (
+    "import os, sys, tty; tty.setraw(1); data = open(sys.argv[1], 'rb').read(); at = 0\n"
+    "while at < len(data): at += os.write(1, data[at:])"
+)
 
 
 def until(fact: Callable[[], object], what: str = "", deadline_s: float = DEADLINE_S) -> object:
@@ -185,6 +190,10 @@ class Machine:
         """The terminals by name."""
         rows = json.loads(self.run("ls", "--json", *options).stdout)
         return {row["name"]: row for row in rows}
+
+    def rows(self, *options: str) -> list[dict]:
+        """The terminals in the order of the listing; several may have one name."""
+        return json.loads(self.run("ls", "--json", *options).stdout)
 
     def export(self, name: str) -> bytes:
         """All that the terminal printed."""

@@ -138,6 +138,10 @@ class MemoryDisk(Disk):
         for path in [path for path in self.inodes if os.path.dirname(path) == old]:
             self.inodes[os.path.join(new, os.path.basename(path))] = self.inodes.pop(path)
 
+    def empty_directory(self, path):
+        self._call("empty_directory")
+        self.inodes = {found: inode for found, inode in self.inodes.items() if os.path.dirname(found) != path}
+
     def remove_tree(self, path):
         self._call("remove_tree")
         if path not in self.directories:

@@ -86,6 +86,6 @@ class RawClient:
         while wanted not in found:
             message = self.next()
             assert message is not None, found[-200:]
-            if isinstance(message, replies.Output | replies.History):
+            if isinstance(message, replies.Output | replies.History | replies.Painted):
                 found += message.data
         return found

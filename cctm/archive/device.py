@@ -44,13 +44,23 @@ def decode_device_file_untrusted(data: bytes) -> bytes:
     return bytes.fromhex(match[1].decode("ascii"))
 
 
+class NothingRecordedError(HomeError):
+    """There is no device key yet, and nothing that would need it."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing is recorded here yet.", "Open a terminal with `cctm`.")
+
+
 def load_device(home: Home) -> DeviceKeys:
     """The keys of this device.
 
     Raises:
-        HomeError: there are none, others can read or write them, or the file is not one of ours.
+        NothingRecordedError: none were made yet.
+        HomeError: they are gone, others can read or write them, or the file is not one of ours.
     """
     keys = _load(home.device_key)
+    if keys is None and not _holds_records(home):
+        raise NothingRecordedError
     if keys is None:
         raise HomeError(f"There is no device key at {home.device_key}.", _ADVICE_RESTORE)
     return keys

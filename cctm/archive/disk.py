@@ -69,6 +69,12 @@ class Disk:
     def rename(self, old: str, new: str) -> None:
         os.rename(old, new)
 
+    def empty_directory(self, path: str) -> None:
+        """Remove what is in *path*, but not *path*, if it is a directory."""
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            for name in os.listdir(path):
+                self.remove_tree(os.path.join(path, name))
+
     def remove_tree(self, path: str) -> None:
         """Remove the directory *path* with all that is in it; or what else has that name, but not what it
         leads to."""

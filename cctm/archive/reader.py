@@ -22,7 +22,15 @@ from cctm.protocol.events import Event, Keyframe, Output
 from cctm.protocol.events import Opened as OpenedEvent
 from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, StreamId, WriterId, WriterKey, channel_id
 
-from .catalogue import About, Catalogue, CatalogueDamagedError, CatalogueMissingError, Checkpoint, State
+from .catalogue import (
+    About,
+    Catalogue,
+    CatalogueDamagedError,
+    CatalogueMissingError,
+    Checkpoint,
+    KeyframePlace,
+    State,
+)
 from .device import load_device
 from .files import LogFiles, list_channels, list_files, segment_path
 from .finding import Finding
@@ -102,6 +110,7 @@ class Remembered:
     owner: WriterId | None = None
     secrets: tuple[EpochSecret, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
+    keyframes: tuple[KeyframePlace, ...] = ()  # the newest last
 
 
 class Archive:
@@ -315,6 +324,7 @@ class Archive:
                     None if seed is None else WriterKey.from_seed(seed).public,
                     tuple(catalogue.epochs(channel)),
                     tuple(catalogue.checkpoints(channel)),
+                    tuple(catalogue.keyframes(channel)),
                 )
         except (CatalogueMissingError, CatalogueDamagedError):
             return Remembered()

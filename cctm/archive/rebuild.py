@@ -57,6 +57,20 @@ class Rebuilt:
     unread: tuple[ChannelId, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedCatalogue:
+    """The catalogue as a start found and mended it.
+
+    *rebuilt*: what became of one that was damaged or missing. *unremoved*: removals that cannot be finished yet, and
+    why. *unreadable*: channels that it does not tell anything of, nor do their segments.
+    """
+
+    catalogue: Catalogue
+    rebuilt: Rebuilt | None
+    unremoved: Mapping[ChannelId, OSError]
+    unreadable: tuple[ChannelId, ...]
+
+
 class _AboutFold:
     """What a person knows a terminal by, as its events tell it."""
 
@@ -117,7 +131,7 @@ def survey(archive: Archive, channel: ChannelId) -> Survey | None:
     return Survey(channel, about.about, tuple(checkpoints), tuple(keyframes), epochs)
 
 
-def open_or_rebuild(home: Home, device: DeviceKeys) -> tuple[Catalogue, Rebuilt | None]:
+def open_or_rebuild(home: Home, device: DeviceKeys) -> OpenedCatalogue:
     """The catalogue, for writing; rebuilt if it is damaged, or missing beside an archive that is not empty.
 
     Removals that were interrupted are finished, and an *about* that does not open is taken from the segments.
@@ -128,9 +142,8 @@ def open_or_rebuild(home: Home, device: DeviceKeys) -> tuple[Catalogue, Rebuilt 
     try:
         if os.path.exists(home.catalogue) or not list_channels(home.archive):
             with contextlib.suppress(CatalogueDamagedError):
-                return _open_and_mend(home, device), None
-        rebuilt = rebuild(home, device)
-        return _open_and_mend(home, device), rebuilt
+                return _open_and_mend(home, device, None)
+        return _open_and_mend(home, device, rebuild(home, device))
     except OSError as error:
         raise HomeError(
             f"The catalogue {home.catalogue} cannot be opened: {error.strerror}.",
@@ -138,7 +151,7 @@ def open_or_rebuild(home: Home, device: DeviceKeys) -> tuple[Catalogue, Rebuilt 
         ) from error
 
 
-def _open_and_mend(home: Home, device: DeviceKeys) -> Catalogue:
+def _open_and_mend(home: Home, device: DeviceKeys, rebuilt: Rebuilt | None) -> OpenedCatalogue:
     """The catalogue, level with the files.
 
     Raises:
@@ -146,25 +159,27 @@ def _open_and_mend(home: Home, device: DeviceKeys) -> Catalogue:
     """
     catalogue = Catalogue.open(home.catalogue, device.wrap_key)
     try:
-        finish_removals(home.archive, catalogue)
-        _mend_abouts(home, device, catalogue)
+        unremoved = finish_removals(home.archive, catalogue)
+        unreadable = _mend_abouts(home, device, catalogue)
     except BaseException:
         catalogue.close()
         raise
-    return catalogue
+    return OpenedCatalogue(catalogue, rebuilt, unremoved, unreadable)
 
 
-def _mend_abouts(home: Home, device: DeviceKeys, catalogue: Catalogue) -> None:
-    """Say again, by its segments, what the catalogue does not say any more of a channel."""
-    unreadable = catalogue.unreadable()
+def _mend_abouts(home: Home, device: DeviceKeys, catalogue: Catalogue) -> tuple[ChannelId, ...]:
+    """Say again, by its segments, what the catalogue does not say any more of a channel; those for which that fails."""
+    left = []
     archive = Archive(home, device)
-    for channel in unreadable:
-        try:
+    for channel in catalogue.unreadable():
+        found = None
+        with contextlib.suppress(OSError):  # the next start tries again
             found = survey(archive, channel)
-        except OSError:  # the next start tries again; until then the channel is among `unreadable`
-            continue
-        if found is not None:
+        if found is None:
+            left.append(channel)
+        else:
             catalogue.put_about(channel, found.about)
+    return tuple(left)
 
 
 def rebuild(home: Home, device: DeviceKeys) -> Rebuilt:

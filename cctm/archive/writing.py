@@ -23,10 +23,12 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from cctm.protocol.errors import CctmError
 from cctm.protocol.keys import ChannelId
 
 from .disk import Disk
 from .files import REMOVED_SUFFIX
+from .removing import has_room_to
 from .segment import MAGIC, LogRef, SegmentName, frame
 
 # Of the disk, or of this process: whichever channel met one of these, the next will meet it too.
@@ -86,6 +88,7 @@ class SegmentWriter:
         self._open: OrderedDict[_File, None] = OrderedDict()  # the longest unused first
         self._dirty: dict[ChannelId, _Dirty] = {}
         self._new_in_archive = False
+        self._owed: dict[ChannelId, Callable[[], None]] = {}  # removed, but for what *forget* removes
 
     def is_dirty(self, besides: Container[ChannelId] = ()) -> bool:
         """Whether anything would be lost in a power failure, of other channels than *besides*."""
@@ -182,8 +185,11 @@ class SegmentWriter:
         """Remove the files of *channel*; a removal that was interrupted is finished.
 
             rename to .removed ─► sync of the archive ─► forget ─► unlink
+                                                         └─ no room: unlink what is in it ─► forget ─► unlink
 
-        Whatever is met after a crash is either the terminal as it was, or `.removed`, which is to be finished.
+        Whatever is met after a crash is either the terminal as it was, or `.removed`, which is to be finished. It
+        stays as well where even the files made too little room to forget: that is tried again with the next removal
+        and at the end, and otherwise done by the next start.
 
         Args:
             forget: removes what else is known of the channel.
@@ -199,7 +205,7 @@ class SegmentWriter:
             with contextlib.suppress(FileNotFoundError):
                 self._disk.rename(directory, removed)
             self._disk.sync_directory(self._archive)
-            forget()
+            is_forgotten = has_room_to(forget)
         except BaseException:
             with contextlib.suppress(OSError):  # then the next start finishes what was begun
                 self._disk.rename(removed, directory)
@@ -209,9 +215,24 @@ class SegmentWriter:
         self._dirty.pop(channel, None)
         # The terminal is gone already. What cannot be unlinked now is by the next start.
         with contextlib.suppress(OSError):
-            self._disk.remove_tree(removed)
+            if is_forgotten:
+                self._disk.remove_tree(removed)
+            else:
+                self._owed[channel] = forget
+                self._disk.empty_directory(removed)
+        self._forget_owed()
+
+    def _forget_owed(self) -> None:
+        for channel, forget in list(self._owed.items()):
+            try:
+                forget()
+                del self._owed[channel]
+                self._disk.remove_tree(self._directory(channel) + REMOVED_SUFFIX)
+            except (OSError, CctmError):  # the next removal, or the next start, tries again
+                continue
 
     def close(self) -> None:
+        self._forget_owed()
         for file in list(self._open):
             self._close_file(file)
 

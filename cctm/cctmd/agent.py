@@ -16,3 +16,14 @@ def point_to_agent(home: Home, agent: bytes | None) -> None:
                 os.unlink(draft)
             os.symlink(agent, draft)
             os.replace(draft, link)
+
+
+def forget_agent(home: Home) -> None:
+    """Remove the link: no program is left that could follow it."""
+    with contextlib.suppress(OSError):
+        os.unlink(home.agent_link)
+    if home.sockets != home.state:
+        with contextlib.suppress(
+            OSError
+        ):  # not empty: the keeper has its socket there, and does this after us
+            os.rmdir(home.sockets)

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cctm.protocol.events import MAX_ARGV, MAX_ARGV_BYTES
+
 TERM: Final = b"xterm-256color"
+ELLIPSIS: Final = "…".encode()
 
 # They speak of the caller's terminal, service or session, not of the new terminal's.
 _NOT_INHERITED: Final = frozenset(
@@ -52,6 +55,20 @@ def program(
     if argv:
         return Program(argv, env, login=False)
     return Program([_login_shell(env)], env, login=True)
+
+
+def recorded_argv(argv: Sequence[bytes]) -> tuple[bytes, ...]:
+    """*argv* as a record holds it (SPEC.md §11): whole, or the beginning that fits and an ellipsis."""
+    if len(argv) <= MAX_ARGV and sum(map(len, argv)) <= MAX_ARGV_BYTES:
+        return tuple(argv)
+    kept: list[bytes] = []
+    room = MAX_ARGV_BYTES - len(ELLIPSIS)
+    for argument in argv[: MAX_ARGV - 1]:
+        if kept and len(argument) > room:
+            break
+        kept.append(argument[:room])
+        room -= len(kept[-1])
+    return (*kept, ELLIPSIS)
 
 
 def shown_command(argv: Sequence[bytes]) -> str:

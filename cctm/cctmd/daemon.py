@@ -14,6 +14,7 @@ import trio
 
 from cctm import __version__
 from cctm.cctmd.ending import end_terminal
+from cctm.cctmd.frames import Frames
 from cctm.cctmd.services import RefusedError, Services
 from cctm.cctmd.terminals import Terminals
 from cctm.home import Home
@@ -41,6 +42,7 @@ class Daemon:
         self.terminals = terminals
         self.sessions: set[Connected] = set()
         self.leaving = trio.Event()
+        self.frames = Frames()
         self._since_us = services.clock.wall_us()
 
     @property

@@ -19,7 +19,7 @@ from typing import Final
 
 import trio
 
-from cctm.archive.catalogue import Checkpoint
+from cctm.archive.catalogue import Checkpoint, KeyframePlace
 from cctm.cctmd.keeper_link import KeeperLink
 from cctm.cctmd.recorder import Durable
 from cctm.cctmd.services import Services, wait_for
@@ -78,9 +78,14 @@ class Durability:
             if terminal is None:
                 continue  # it did not start, and was taken back
             terminal.stored_bytes += durable.place.end - durable.place.start
+            if durable.keyframe is not None:
+                self._remember(durable.keyframe)
             newest[terminal] = durable
         for terminal, durable in newest.items():
             self._follow(terminal, durable)
+
+    def _remember(self, keyframe: KeyframePlace) -> None:
+        self._services.storage.run_aside(lambda: self._services.catalogue.put_keyframe(keyframe))
 
     def _follow(self, terminal: Terminal, durable: Durable) -> None:
         terminal.durable_offset = durable.offset

@@ -2,7 +2,7 @@
 
     idle  ──push: all sent──► idle
     idle  ──push: the socket is full──► blocked ──writable, all sent──► idle
-    blocked and more than LAG behind ──► skips to the newest, and is told so (Skipped)
+    what comes next is no longer kept ──► on_lost: everything is drawn anew
 
 Invariants: at most one unfinished frame and the queued messages are held per client; output is not queued, it
 is read from `Recent` when there is room. So a slow or stopped client costs a fixed amount of memory and holds
@@ -12,13 +12,13 @@ nobody up.
 import contextlib
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import trio
 
 from cctm.cctmd.recent import Recent
 from cctm.protocol.control.frames import MAX_OUTPUT, encode_message, output_head
-from cctm.protocol.control.replies import Skipped
 
 MAX_QUEUED_MESSAGES: Final = 256
 
@@ -37,6 +37,13 @@ class Feed:
         self._room = trio.Event()
         self._room.set()
         self.broken = False
+        self.on_drained: Callable[[], None] | None = None
+        self.on_lost: Callable[[], None] | None = None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the client has taken everything that was sent."""
+        return not (self._blocked or self._messages or self.behind_bytes)
 
     def follow(self, recent: Recent, offset: int) -> None:
         """Send the output from *offset* on, what is there and what comes; it may lie ahead of what was read so far."""
@@ -82,8 +89,8 @@ class Feed:
         if self._blocked or self._recent is None:
             return
         if self._cursor == self._recent.end - len(data) and len(data) <= MAX_OUTPUT:
+            self._transmit(output_head(self._cursor, len(data)), data)
             self._cursor += len(data)
-            self._transmit(output_head(len(data)), data)
         else:
             self._pump()
 
@@ -97,6 +104,8 @@ class Feed:
             self._wake = trio.Event()
             self._blocked = False
             self._pump()
+            if self.is_clear and self.on_drained is not None:
+                self.on_drained()
 
     async def room(self) -> None:
         """Wait until no message waits: who does not read its replies is not answered further."""
@@ -118,12 +127,14 @@ class Feed:
 
     def _frame_output(self, recent: Recent) -> None:
         if self._cursor < recent.base:
-            skipped = Skipped(recent.base - self._cursor, recent.base)
-            self._messages.append(encode_message(skipped))
-            self._cursor = recent.base
-        data = recent.read(self._cursor, MAX_OUTPUT)
-        self._cursor += len(data)
-        self._messages.append(output_head(len(data)) + data)
+            self.unfollow()
+            if self.on_lost is not None:
+                self.on_lost()
+            return
+        self._cursor, data = recent.read(self._cursor, MAX_OUTPUT)
+        if data:
+            self._messages.append(output_head(self._cursor, len(data)) + data)
+            self._cursor += len(data)
 
     def _transmit(self, head: bytes, data: bytes) -> None:
         try:

@@ -1,7 +1,7 @@
-"""What a client is shown of the past when it attaches RAW: the end of the output, answering nothing.
+"""What a client is shown of the past when it attaches.
 
-The painter will paint the screen instead; until a screen is folded, the output itself is the best picture of
-it.
+Of a terminal that runs: the lines before its screen, for the scrollback of the client's own. Of one that has ended: its
+last output.
 """
 
 from dataclasses import dataclass
@@ -11,48 +11,34 @@ import trio
 
 from cctm.archive.reader import Archive, Tail
 from cctm.cctmd.daemon import Daemon
-from cctm.cctmd.recent import Recent
 from cctm.cctmd.terminal import Terminal
+from cctm.protocol.control import requests
 from cctm.protocol.events import How
 from cctm.protocol.keys import ChannelId
-from cctm.screen.modes import Modes
 from cctm.screen.queries import without_queries
+from cctm.screen.scrollback import lines_before_screen
 
 MAX_HISTORY_BYTES: Final = 256 * 1024
 SETTLE_S: Final = 2  # a full disk must not keep anybody from attaching
 
 
-def shown_history(recent: Recent, size: int) -> tuple[bytes, bool]:
-    """The last *size* bytes of output from the beginning of a line, and whether the alternate screen is shown.
-
-    On the alternate screen nothing of the past is shown: the program is asked to repaint.
-    """
-    kept = recent.read(recent.base, recent.end - recent.base)
-    modes = Modes()
-    modes.feed(kept)
-    if modes.alternate:
-        return modes.restore() + b"\x1b[H\x1b[2J", True
-    start = max(0, len(kept) - min(size, MAX_HISTORY_BYTES))
-    if start or recent.base:
-        start = _place_to_cut(kept, start)
-    shown = without_queries(kept[start:])
-    return shown, False
-
-
-def _place_to_cut(output: bytes, least: int) -> int:
-    """Where at *least* or behind it a line begins; in output without lines: a sequence, or else a character."""
-    line = output.find(b"\n", least) + 1
-    if line:
-        return line
-    sequence = output.find(b"\x1b", least)
-    if sequence >= 0:
-        return sequence
-    while least < len(output) and output[least] & 0xC0 == 0x80:
-        least += 1
-    return least
+async def history_of(daemon: Daemon, terminal: Terminal, request: requests.Attach) -> bytes:
+    """The lines before the screen, at most as many as are in the last `history_bytes` of the output."""
+    size = min(request.history_bytes, MAX_HISTORY_BYTES)
+    fold = await terminal.shown.live()
+    if request.resume is None and (size == 0 or fold.modes.alternate):
+        return b""
+    await _earlier_output(daemon, terminal, request.resume, size)
+    kept = terminal.recent.read_all()
+    start = max(0, len(kept) - size)
+    if start or terminal.recent.base:
+        start = kept.find(b"\n", start) + 1 or len(kept)
+    lines = lines_before_screen(kept[start:], *terminal.size)
+    # Whatever the client's terminal shows is scrolled up, and nothing empty with it.
+    return lines + b"\r\n" * request.rows
 
 
-async def earlier_output(daemon: Daemon, terminal: Terminal, resume: int | None, size: int) -> None:
+async def _earlier_output(daemon: Daemon, terminal: Terminal, resume: int | None, size: int) -> None:
     """Have *terminal* remember enough of its output for a client that attaches: after a start it remembers none."""
     recent = terminal.recent
     wanted = max(min(size, MAX_HISTORY_BYTES), recent.base - resume if resume is not None else 0)

@@ -4,6 +4,7 @@
             ▲                                                                                            │
             ├───────── the keeper still listens (it upgraded itself) ◄───────────────────────────────────┤
             └── a new keeper is started with one end of a socket pair; masters are handed back (ADOPT) ◄─┘
+                           unless the home is gone: nobody would find either of us again
 
 Requests are queued, never awaited by the reader. Replies to OPEN and START are matched by ref and id.
 """
@@ -45,6 +46,10 @@ class StartError(Exception):
 
 class KeeperGoneError(Exception):
     """The keeper went away before it answered."""
+
+
+class HomeGoneError(Exception):
+    """The home was deleted, or something else is in its place; and there is no keeper."""
 
 
 T = TypeVar("T")
@@ -103,6 +108,7 @@ class KeeperLink:
 
     def __init__(self, home: Home, listener: Listener) -> None:
         self._home = home
+        self._root = _identity(home.root)
         self._listener = listener
         self._socket: socket.socket | None = None
         self._outbox: deque[tuple[bytes, int | None]] = deque()
@@ -170,8 +176,14 @@ class KeeperLink:
     # --- the connection
 
     async def connect(self) -> None:
-        """Connect to the keeper, or start one; tried until it works."""
+        """Connect to the keeper, or start one; tried until it works.
+
+        Raises:
+            HomeGoneError
+        """
         while True:
+            if _identity(self._home.root) != self._root:
+                raise HomeGoneError
             try:
                 connection = self._reach()
                 if connection is None:
@@ -184,7 +196,11 @@ class KeeperLink:
                 return
 
     async def run(self) -> None:
-        """Serve the connection made by `connect`, and its successors, until `part`."""
+        """Serve the connection made by `connect`, and its successors, until `part`.
+
+        Raises:
+            HomeGoneError: the connection ended, and there can be no other.
+        """
         while not self._parting:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
@@ -332,6 +348,14 @@ class KeeperLink:
             await trio.lowlevel.wait_writable(self._socket)
             self._wake = trio.Event()
             self._flush()
+
+
+def _identity(directory: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(directory)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _descriptors(control: Iterable[tuple[int, int, bytes]]) -> list[int]:

@@ -23,15 +23,17 @@ from typing import Final
 import trio
 
 from cctm.archive.device import load_or_create_device
-from cctm.archive.rebuild import open_or_rebuild
+from cctm.archive.rebuild import OpenedCatalogue, open_or_rebuild
 from cctm.archive.room import Limits
 from cctm.archive.storage import Storage
 from cctm.cctmd import control, resuming
+from cctm.cctmd.agent import forget_agent
 from cctm.cctmd.clock import Clock
 from cctm.cctmd.daemon import Daemon
+from cctm.cctmd.keeper_link import HomeGoneError
 from cctm.cctmd.room import RoomWatch
 from cctm.cctmd.services import Services
-from cctm.cctmd.sockets import listen
+from cctm.cctmd.sockets import listening
 from cctm.cctmd.terminals import Terminals
 from cctm.home import Home, HomeError
 from cctm.keeper import wire
@@ -61,8 +63,12 @@ def main() -> int:
         _say_why(home, error.what, error.advice)
         return EXIT_CANNOT_START
     except (OSError, ExceptionGroup) as error:
+        first = _first(error)
+        if isinstance(first, HomeGoneError):
+            LOG.error("%s is gone, and so is the keeper: there is nothing left to serve", home.root)  # noqa: TRY400
+            return EXIT_CANNOT_START
         LOG.exception("the daemon failed")
-        _say_why(home, f"The daemon cannot go on: {_first(error)}.", f"See {home.daemon_log}.")
+        _say_why(home, f"The daemon cannot go on: {first}.", f"See {home.daemon_log}.")
         return EXIT_CANNOT_START
     return 0
 
@@ -95,9 +101,9 @@ def _first(error: BaseException) -> BaseException:
 async def _run(home: Home) -> None:
     clock = Clock()
     device = load_or_create_device(home)
-    catalogue, rebuilt = open_or_rebuild(home, device)
-    if rebuilt is not None:
-        LOG.warning("the catalogue was damaged and has been rebuilt from the archive: %s", rebuilt)
+    opening = open_or_rebuild(home, device)
+    _log_flaws(opening)
+    catalogue = opening.catalogue
     limits = Limits.of(os.environ)
     room = RoomWatch(home.archive, limits)
     storage = Storage(
@@ -117,10 +123,11 @@ async def _run(home: Home) -> None:
                 nursery.start_soon(terminals.link.run)
                 await nursery.start(resuming.keep_level, terminals)
                 nursery.start_soon(terminals.seal_ticks)
+                nursery.start_soon(daemon.frames.run)
                 await room.look(terminals)  # before anybody can ask for a terminal that could not be recorded
                 nursery.start_soon(room.watch, terminals)
                 nursery.start_soon(_leave_on_signal, daemon)
-                with contextlib.closing(listen(home.control_socket)) as listener:
+                with listening(home.control_socket) as listener:
                     nursery.start_soon(control.serve, listener, daemon)
                     LOG.info("serving, pid %d", os.getpid())
                     await daemon.leaving.wait()
@@ -129,11 +136,24 @@ async def _run(home: Home) -> None:
                 with trio.move_on_after(10):
                     await terminals.settle()
                     await terminals.note()
+                if not terminals.alive():
+                    forget_agent(home)
                 nursery.cancel_scope.cancel()
     finally:
         await trio.to_thread.run_sync(storage.close)
         catalogue.close()
     LOG.info("left")
+
+
+def _log_flaws(opening: OpenedCatalogue) -> None:
+    if opening.rebuilt is not None:
+        LOG.warning("the catalogue was damaged and has been rebuilt from the archive: %s", opening.rebuilt)
+    for channel, error in opening.unremoved.items():
+        LOG.warning(
+            "what is left of the deleted terminal %s cannot be removed yet: %s", channel.hex()[:8], error
+        )
+    for channel in opening.unreadable:
+        LOG.warning("terminal %s: neither the catalogue nor its files tell what it is", channel.hex()[:8])
 
 
 async def _leave_on_signal(daemon: Daemon) -> None:

@@ -18,8 +18,9 @@ from cctm.archive.catalogue import About
 from cctm.archive.storage import Sync
 from cctm.cctmd import keeper_link
 from cctm.cctmd.agent import point_to_agent
-from cctm.cctmd.child import TERM, Program, program
+from cctm.cctmd.child import TERM, Program, program, recorded_argv
 from cctm.cctmd.keeper_link import KeeperGoneError, StartError
+from cctm.cctmd.naming import check_name
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import ChannelKeys, Screen
 from cctm.cctmd.services import RefusedError, wait_for
@@ -28,12 +29,13 @@ from cctm.cctmd.terminals import Terminals
 from cctm.keeper import wire
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Reason
-from cctm.protocol.events import MAX_ARGV, MAX_ARGV_BYTES, Opened, is_name
+from cctm.protocol.events import Opened
 from cctm.protocol.keys import SEED_BYTES, ChannelId, EpochSecret, StreamId, WriterKey, channel_id
 
 MAX_CELLS: Final = 65535
 OPENING_S: Final = 30
 MAX_PATH_BYTES: Final = 4096
+MAX_ARGUMENT_PAGES: Final = 32  # Linux: MAX_ARG_STRLEN
 
 
 async def open_terminal(terminals: Terminals, request: requests.New) -> replies.Created:
@@ -64,18 +66,12 @@ async def open_terminal(terminals: Terminals, request: requests.New) -> replies.
 
 
 def _check(terminals: Terminals, request: requests.New) -> None:
-    if request.name and not is_name(request.name):
-        raise RefusedError(
-            Reason.BAD_NAME,
-            "That name has more than 64 characters, control characters, or a dash in front.",
-            "Choose another name.",
-        )
+    if request.name:
+        check_name(request.name)
     if not (1 <= request.cols <= MAX_CELLS and 1 <= request.rows <= MAX_CELLS):
         raise RefusedError(
             Reason.FAILED, "A terminal has 1 to 65535 columns and rows.", "Choose another size."
         )
-    if len(request.argv) > MAX_ARGV or sum(map(len, request.argv)) > MAX_ARGV_BYTES:
-        raise RefusedError(Reason.FAILED, "The command line is too long.", "Put it into a script.")
     if any(b"\0" in part for part in (*request.argv, request.cwd)) or (request.argv and not request.argv[0]):
         raise RefusedError(
             Reason.FAILED, "The command is empty or contains a NUL.", "Say which program to run."
@@ -163,7 +159,7 @@ async def _record_opening(
     """Store keys and `opened`, and register the terminal."""
     services = terminals.services
     wall_us = services.clock.wall_us()
-    about = About(name=name, argv=tuple(what.argv), cwd=request.cwd, created_us=wall_us)
+    about = About(name=name, argv=recorded_argv(what.argv), cwd=request.cwd, created_us=wall_us)
     # The storage thread takes the three in this order; there is one wait for all of them.
     keys_stored = services.storage.run_aside(lambda: store_keys(terminals, keys, about))
     terminals.abouts[keys.channel] = about
@@ -219,6 +215,14 @@ def _in_words(failure: StartError, command: bytes, cwd: bytes) -> RefusedError:
             what, advice = f"{program_name!r} may not be executed.", "Check its mode with `ls -l`."
         case wire.Where.EXEC, errno.ENOEXEC:
             what, advice = f"{program_name!r} is not a program.", "Start it with its interpreter: `sh FILE`."
+        case wire.Where.EXEC, errno.E2BIG:
+            most = os.sysconf("SC_ARG_MAX") >> 10
+            one = MAX_ARGUMENT_PAGES * os.sysconf("SC_PAGESIZE") >> 10
+            what = (
+                f"The command line of {program_name!r} is too long for this system, which takes {one} KiB of one "
+                f"argument, and {most} KiB of all and the environment."
+            )
+            advice = "Shorten it, or put it into a script."
         case wire.Where.EXEC, _:
             what, advice = f"{program_name!r} cannot be started: {reason}.", "Try it in another shell."
         case wire.Where.CWD, _:

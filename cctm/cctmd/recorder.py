@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from cctm.archive.catalogue import KeyframePlace
 from cctm.archive.storage import LogRef, Storage, Stored, Sync
 from cctm.cctmd.clock import Clock
 from cctm.protocol.access import Role
@@ -59,6 +60,7 @@ class Durable:
     generation: int
     offset: int
     place: Stored
+    keyframe: KeyframePlace | None = None  # the entry, if it is one from which a reader can start
 
 
 @dataclass(slots=True)
@@ -190,6 +192,16 @@ class Recorder:
         self._store(log, records, sync)
         self._sealed_at_us = self._clock.now_us()
 
+    def keyframe(self, screen: bytes) -> bool:
+        """Seal what is pending, then what the terminal shows behind it. False if nothing can be sealed now."""
+        self.seal()
+        log = self._log
+        if log is None or self.pending or self._failed:
+            return False
+        sealed = self._seal_keyframe(log, self._offset, screen, LogHead(log.log, log.size, log.head))
+        self._store(log, [sealed], Sync.GROUPED, log.size - 1)
+        return True
+
     def close(self, how: How, code: int) -> None:
         """The stream ended: the log's last entry."""
         self.event(lambda dt_us: Closed(dt_us, how, code))
@@ -233,23 +245,25 @@ class Recorder:
             os.urandom(SEED_BYTES),
         )
         grant = log.append_grant(body)
-        return [opening, grant, self._seal_keyframe(log)]
-
-    def _seal_keyframe(self, log: LogWriter) -> Sealed:
-        # A stream that has not begun shows an empty screen; of any other, the screen is not folded here.
+        # A stream that has not begun shows an empty screen; of any other, the screen need not be known yet.
         blank = b"" if self._from == 0 else None
+        return [opening, grant, self._seal_keyframe(log, self._from, blank, self._predecessor)]
+
+    def _seal_keyframe(
+        self, log: LogWriter, offset: int, shown: bytes | None, behind: LogHead | None
+    ) -> Sealed:
         screen = self.screen
         keyframe = Keyframe(
-            dt_us=0,
+            dt_us=self._tick(),
             stream=screen.stream,
-            offset=self._from,
+            offset=offset,
             cols=screen.cols,
             rows=screen.rows,
             name=screen.name,
             wall_us=self._clock.wall_us(),
-            screen=blank,
-            modes=blank,
-            vector=() if self._predecessor is None else (self._predecessor,),
+            screen=shown,
+            modes=None if shown is None else b"",
+            vector=() if behind is None else (behind,),
             document=None,
         )
         return log.append(EntryKind.KEYFRAME, [keyframe], os.urandom(NONCE_BYTES))
@@ -258,15 +272,27 @@ class Recorder:
         kind = EntryKind.CLOSE if isinstance(events[-1], Closed) else EntryKind.DATA
         return log.append(kind, events, os.urandom(NONCE_BYTES))
 
-    def _store(self, log: LogWriter, records: list[Sealed], sync: Sync) -> None:
+    def _store(self, log: LogWriter, records: list[Sealed], sync: Sync, keyframe: int | None = None) -> None:
+        """
+        Args:
+            keyframe: the seq of the one record, if a reader can start from it.
+        """
         assert self._ref is not None
+        ref, stream = self._ref, self.screen.stream
         head = LogHead(log.log, log.size, log.head)
         offset = self._offset
         on_durable, generation = self._on_durable, self._generation
+
+        def stored(place: Stored) -> None:
+            start = None
+            if keyframe is not None:
+                start = KeyframePlace(ref, keyframe, place.segment, place.start, stream, offset)
+            on_durable(Durable(head, generation, offset, place, start))
+
         self._storage.append(
             self._ref,
             [encode_record(sealed) for sealed in records],
-            lambda place: on_durable(Durable(head, generation, offset, place)),
+            stored,
             weight_bytes=offset - self._handed,
             sync=sync,
         )

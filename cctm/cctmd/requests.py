@@ -12,6 +12,7 @@ from cctm.archive.room import Candidate, select_prunable
 from cctm.cctmd.child import shown_command
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.ending import end_terminal, send_signal
+from cctm.cctmd.naming import check_name
 from cctm.cctmd.opening import open_terminal
 from cctm.cctmd.services import RefusedError
 from cctm.cctmd.terminal import Terminal
@@ -19,8 +20,9 @@ from cctm.cctmd.terminals import Terminals
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.replies import Row
 from cctm.protocol.control.values import Reason, Scope
-from cctm.protocol.events import is_name
 from cctm.protocol.keys import ChannelId
+from cctm.screen.dump import dump_shown
+from cctm.screen.picture import text_of
 
 SETTLE_S: Final = 5
 PART_BYTES: Final = 256 * 1024  # of rows in one Listing, far below what a frame holds
@@ -59,6 +61,10 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
             return _in_parts(await _prune(terminals, message))
         case requests.AskClients(target):
             return [_clients(terminals.find_alive(target))]
+        case requests.DetachClient(target, number):
+            _detach(terminals.find_alive(target), number)
+        case requests.AskScreen(target, drawn):
+            return [await _screen(terminals.find_alive(target), is_drawn=drawn)]
         case _:
             raise RefusedError(
                 Reason.NOT_YET, f"This daemon (version {__version__}) cannot do that.", "Upgrade it."
@@ -154,13 +160,9 @@ async def _kill(terminals: Terminals, target: str, number: int) -> None:
 
 
 def _rename(terminals: Terminals, target: str, name: str) -> None:
+    terminals.find_only(target)  # of several ended ones of that name, says which there are
     terminal = terminals.find_alive(target)
-    if not is_name(name):
-        raise RefusedError(
-            Reason.BAD_NAME,
-            "A name has 1 to 64 characters, no control characters, and no dash in front.",
-            "Choose another name.",
-        )
+    check_name(name)
     if name == terminal.name:
         return
     if not terminals.name_is_free(name):
@@ -173,7 +175,7 @@ def _rename(terminals: Terminals, target: str, name: str) -> None:
 
 
 async def _remove(terminals: Terminals, target: str) -> None:
-    channel = terminals.find(target)
+    channel = terminals.find_only(target)
     terminal = terminals.running.get(channel)
     if terminal is not None and terminal.ending is not None:
         # Its end waits for room, which this makes.
@@ -182,7 +184,7 @@ async def _remove(terminals: Terminals, target: str) -> None:
         raise RefusedError(
             Reason.STILL_RUNNING,
             f"The terminal {target!r} is running.",
-            f"End it first: `cctm kill {target}`.",
+            f"End it first (`cctm kill {target}`), or say the id of an ended one: see `cctm ls -a`.",
         )
     await terminals.forget(channel)
 
@@ -208,6 +210,30 @@ async def _prune(terminals: Terminals, request: requests.Prune) -> list[Row]:
 
 
 def _clients(terminal: Terminal) -> replies.Clients:
-    return replies.Clients(
-        [[number, viewer.feed.behind_bytes] for number, viewer in enumerate(terminal.viewers)]
+    return replies.Clients([viewer.row(number) for number, viewer in enumerate(terminal.viewers)])
+
+
+def _detach(terminal: Terminal, number: int) -> None:
+    if number >= len(terminal.viewers):
+        raise RefusedError(
+            Reason.FAILED,
+            f"{terminal.name!r} has no client {number}.",
+            "See `cctm clients` for those it has.",
+        )
+    terminal.viewers[number].release("another client detached it")
+
+
+async def _screen(terminal: Terminal, *, is_drawn: bool) -> replies.Screen:
+    fold = await terminal.shown.live()
+    picture = fold.picture()
+    return replies.Screen(
+        picture.cols,
+        picture.rows,
+        picture.cursor.col,
+        picture.cursor.row,
+        picture.cursor.visible,
+        fold.modes.alternate,
+        picture.title,
+        [text_of(row) for row in picture.lines],
+        dump_shown(fold) if is_drawn else b"",
     )

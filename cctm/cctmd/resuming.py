@@ -105,7 +105,7 @@ async def _take_up(terminals: Terminals, one: Kept, taken: set[ChannelId]) -> Ch
     if one.here.base > found.stored.offset:
         terminal.lost(found.stored.offset, one.here.base - found.stored.offset)
         terminals.touch(terminal)
-    terminals.link.send(wire.Resume(one.here.id, terminal.recent.end))
+    terminals.link.send(wire.Resume(one.here.id, terminal.recorder.offset))
     return channel
 
 

@@ -15,8 +15,6 @@ import trio
 from cctm.archive.room import Limits, free_space
 from cctm.cctmd.terminal import Held, Terminal
 from cctm.cctmd.terminals import Terminals
-from cctm.protocol.control.replies import Notice
-from cctm.protocol.control.values import Severity
 from cctm.protocol.keys import ChannelId
 
 LOG = logging.getLogger(__name__)
@@ -90,7 +88,6 @@ class RoomWatch:
             terminal.hold(Held.FILES)
         else:
             terminal.release(Held.FILES)
-        # What is left of a terminal that has ended is little, and must get its end.
         if terminal.ending is not None or not self._limits.is_over_quota(terminal.stored_bytes):
             terminal.release(Held.QUOTA)
         else:
@@ -102,10 +99,10 @@ class RoomWatch:
             return
         self._told = terminals.stalled
         if not terminals.stalled:
-            notice = Notice(Severity.INFO, RESUMED_TEXT)
+            text = RESUMED_TEXT
         elif is_short and not self._failure:
-            notice = Notice(Severity.WARNING, ROOM_TEXT)
+            text = ROOM_TEXT
         else:
-            notice = Notice(Severity.WARNING, STALLED_TEXT.format(self._failure))
+            text = STALLED_TEXT.format(self._failure)
         for terminal in terminals.running.values():
-            terminal.tell(notice)
+            terminal.say(text)

@@ -1,6 +1,6 @@
 """One client's connection: requests, and the session after an Attach.
 
-    Hello ─► Welcome ─► request ─► reply ─► … ─► Attach ─► Attached History Output … ─► Ended | Released
+    Hello ─► Welcome ─► request ─► reply ─► … ─► Attach ─► Attached, a View draws … ─► Ended | Released | Done
 
 Two tasks: one reads and acts, one sends what the socket did not take at once. The reader never waits for a
 send; it waits for the program where the program does not read its input.
@@ -17,11 +17,12 @@ from cctm import __version__
 from cctm.cctmd.agent import point_to_agent
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.feed import Feed
-from cctm.cctmd.history import earlier_output, last_output, shown_history
+from cctm.cctmd.history import history_of, last_output
 from cctm.cctmd.requests import answer
 from cctm.cctmd.services import RefusedError
 from cctm.cctmd.sockets import receive
-from cctm.cctmd.terminal import Ending, Terminal
+from cctm.cctmd.terminal import Terminal
+from cctm.cctmd.view import View
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader
 from cctm.protocol.control.values import Mode, Others, Reason, Rights
@@ -30,17 +31,17 @@ from cctm.protocol.keys import ChannelId
 
 RECEIVE_BYTES: Final = 64 * 1024
 ID_DIGITS: Final = 64
+MAX_CELLS: Final = 65535
 
 
 class Session:
-    """One connection; a Viewer of the terminal that it is attached to."""
+    """One connection, and its view of the terminal that it is attached to."""
 
     def __init__(self, connection: socket.socket, daemon: Daemon) -> None:
         self._socket = connection
         self._daemon = daemon
         self._frames = FrameReader()
-        self._terminal: Terminal | None = None
-        self._rights = Rights.VIEW
+        self._view: View | None = None
         self._greeted = False
         self.feed = Feed(connection)
 
@@ -69,20 +70,50 @@ class Session:
                 await self._take(message)
 
     async def _take(self, message: tuple[object, ...]) -> None:
+        view = self._view
         match message:
             case requests.Input(data):
-                if self._terminal is not None and self._rights is Rights.DRIVE:
-                    self._terminal.input(data)
-                    self._daemon.terminals.touch(self._terminal)
-                    await self._terminal.pty.room()
+                if view is not None and view.drives:
+                    await self._type(view, data)
             case requests.Resize(cols, rows):
-                if self._terminal is not None and self._rights is Rights.DRIVE:
-                    self._resize(self._terminal, cols, rows)
+                if view is not None and _is_size(cols, rows):
+                    self._fit(view, (cols, rows))
+            case requests.Hold():
+                if view is not None:
+                    view.hold()
+            case requests.Show(cols, rows):
+                if view is not None and _is_size(cols, rows):
+                    self._claim(view, (cols, rows))
+                    view.show((cols, rows))
+            case requests.Answer(number, data):
+                if view is not None:
+                    view.terminal.questions.answered(view, number, data)
             case requests.Detach():
                 self._leave()
                 self.feed.send(replies.Done())
             case _:
                 await self._answer(message)
+
+    async def _type(self, view: View, data: bytes) -> None:
+        terminal = view.terminal
+        terminal.input(data)
+        size = terminal.sizing.typed(view, self._daemon.services.clock.now_us())
+        if size is not None:
+            terminal.resize(*size, by=view)
+        self._daemon.terminals.touch(terminal)
+        await terminal.pty.room()
+
+    def _fit(self, view: View, window: tuple[int, int]) -> None:
+        """The client's window has another size."""
+        view.resize(window)
+        self._claim(view, window)
+
+    def _claim(self, view: View, window: tuple[int, int]) -> None:
+        """Whoever drives and was here last decides how large the terminal is."""
+        if view.drives:
+            now_us = self._daemon.services.clock.now_us()
+            view.terminal.resize(*view.terminal.sizing.claim(view, window, now_us), by=view)
+            self._daemon.terminals.touch(view.terminal)
 
     async def _answer(self, message: tuple[object, ...]) -> None:
         try:
@@ -112,9 +143,9 @@ class Session:
     # --- attaching
 
     async def _attach(self, request: requests.Attach) -> None:
-        if self._terminal is not None:
+        if self._view is not None:
             raise RefusedError(Reason.FAILED, "This connection is attached already.", "Use another.")
-        if not (1 <= request.cols <= 65535 and 1 <= request.rows <= 65535):
+        if not _is_size(request.cols, request.rows):
             raise RefusedError(
                 Reason.FAILED, "A terminal has 1 to 65535 columns and rows.", "Choose another size."
             )
@@ -128,42 +159,44 @@ class Session:
             terminal = terminals.find_alive(request.target)
         else:
             terminal = terminals.waiting()
-        await earlier_output(self._daemon, terminal, request.resume, request.history_bytes)
+        history = await history_of(self._daemon, terminal, request)
+        await terminal.shown.live()
         if terminal.ending is not None:
             await self._show_ended(terminal.channel, request)
             return
-        self._begin(terminal, request)
+        self._begin(terminal, request, history)
 
-    def _begin(self, terminal: Terminal, request: requests.Attach) -> None:
+    def _begin(self, terminal: Terminal, request: requests.Attach, history: bytes) -> None:
         if request.others == Others.DETACH:
             for viewer in list(terminal.viewers):
                 viewer.release("another client attached with -d")
-        recent = terminal.recent
-        resumes = request.resume is not None and request.resume >= recent.base
-        offset = request.resume if resumes and request.resume is not None else recent.end
-        self._terminal = terminal
-        self._rights = Rights(request.rights) if request.rights in set(Rights) else Rights.VIEW
-        self.feed.send(
-            replies.Attached(terminal.channel, terminal.name, *terminal.size, offset, Mode.RAW, self._rights)
+        window = (request.cols, request.rows)
+        view = self._view = View(
+            self.feed,
+            terminal,
+            self._daemon.frames,
+            self._daemon.services.nursery,
+            window=window,
+            wanted=Mode(request.mode) if request.mode in set(Mode) else Mode.AUTO,
+            rights=Rights(request.rights) if request.rights in set(Rights) else Rights.VIEW,
+            term=request.term,
+            on_over=self._over,
         )
-        alternate = False
-        if not resumes:
-            history, alternate = shown_history(recent, request.history_bytes)
-            self.feed.send(replies.History(history))
+        terminal.join(view)
+        self._claim(view, window)
+        recent = terminal.recent
+        resumes = request.resume is not None and recent.base <= request.resume and view.can_resume
+        offset = request.resume if resumes and request.resume is not None else recent.end
+        mode = view.mode_now
+        self.feed.send(
+            replies.Attached(terminal.channel, terminal.name, *terminal.size, offset, mode, view.rights)
+        )
         if terminal.held:
-            self.feed.send(replies.Notice(1, f"Recording waits: {terminal.held}."))
-        self.feed.follow(recent, offset)
-        terminal.join(self)
-        if self._rights is Rights.DRIVE:
-            before = terminal.size
-            self._resize(terminal, request.cols, request.rows)
-            if alternate and before == terminal.size:
-                terminal.nudge()
-
-    def _resize(self, terminal: Terminal, cols: int, rows: int) -> None:
-        if 1 <= cols <= 65535 and 1 <= rows <= 65535:
-            terminal.resize(cols, rows, by=self)
-            self._daemon.terminals.touch(terminal)
+            view.say(f"Recording waits: {terminal.held}.")
+        if resumes:
+            view.resume(offset)
+        else:
+            view.begin(history)
 
     async def _show_ended(self, channel: ChannelId, request: requests.Attach) -> None:
         """The terminal of a known id has ended: its last output, and how it ended."""
@@ -174,20 +207,19 @@ class Session:
         self.feed.send(replies.History(last.output))
         self.feed.send(replies.Ended(last.how, last.code))
 
-    # --- Viewer
-
-    def terminal_ended(self, ending: Ending) -> None:
-        """Send the rest, then how it ended."""
-        self._terminal = None
-        self.feed.send_after_output(replies.Ended(ending.how, ending.code))
-
     def release(self, why: str) -> None:
         """End the session; the terminal goes on."""
-        self._leave()
-        self.feed.send(replies.Released(why))
+        if self._view is not None:
+            self._view.release(why)
+
+    def _over(self) -> None:
+        """The view has ended."""
+        self._view = None
 
     def _leave(self) -> None:
-        if self._terminal is not None:
-            self._terminal.leave(self)
-            self._terminal = None
-            self.feed.unfollow()
+        if self._view is not None:
+            self._view.leave()
+
+
+def _is_size(cols: int, rows: int) -> bool:
+    return 1 <= cols <= MAX_CELLS and 1 <= rows <= MAX_CELLS

@@ -7,6 +7,7 @@ from code that is not a task of its own, which trio's socket type cannot do.
 import contextlib
 import os
 import socket
+from collections.abc import Iterator
 
 import trio
 
@@ -26,6 +27,18 @@ def listen(path: str) -> socket.socket:
         os.umask(previous)
     listener.listen(128)
     return listener
+
+
+@contextlib.contextmanager
+def listening(path: str) -> Iterator[socket.socket]:
+    """Listen at *path* as `listen` does; afterwards the name is gone too."""
+    listener = listen(path)
+    try:
+        yield listener
+    finally:
+        listener.close()
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 async def accept(listener: socket.socket) -> socket.socket:

@@ -1,16 +1,18 @@
 """One terminal that runs: output to the recorder and the clients, input and size to the PTY, and its end.
 
-    keeper ─► output ─► Recent ─► each client's Feed                client ─► input, size ─► PTY
-                 └────► Recorder ─► storage ─► durable ─► ACK to the keeper
+    keeper ─► output ─┬► questions cut out ─► Recent, Shown ─► each client's View     client ─► input, size ─► PTY
+                      └► Recorder ─► storage ─► durable ─► ACK to the keeper
 
 Invariants: output is taken in stream order, each byte once (overlap is dropped, a jump is recorded as a gap);
-clients get it before it is sealed; the keeper is told only what survives a power failure.
+clients get it before it is sealed; the keeper is told only what survives a power failure. What is shown may lie behind
+what is recorded by a sequence that is not whole yet.
 """
 
 import fcntl
 import struct
 import sys
 import termios
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
@@ -18,14 +20,19 @@ from typing import Final, Protocol
 import trio
 
 from cctm.archive.storage import Sync
-from cctm.cctmd.feed import Feed
 from cctm.cctmd.pty_input import PtyInput
+from cctm.cctmd.questions import Asked, Questions
 from cctm.cctmd.recent import ALONE_LIMIT, ATTACHED_LIMIT, Recent
 from cctm.cctmd.recorder import Durable, Recorder
+from cctm.cctmd.shown import Shown
+from cctm.cctmd.sizing import Sizing
+from cctm.protocol.codec import Value
 from cctm.protocol.control import replies
-from cctm.protocol.control.values import Severity
 from cctm.protocol.events import Gap, How, Input, Renamed, Resized
 from cctm.protocol.keys import ChannelId, LogId, StreamId
+from cctm.screen.dump import dump
+from cctm.screen.fold import Fold
+from cctm.screen.queries import Kind, Query, QueryScanner
 
 QUOTA_TEXT: Final = (
     "This terminal's record has reached its quota: its program waits. End it, or raise CCTM_QUOTA."
@@ -54,10 +61,33 @@ class Ending:
     code: int
 
 
-class Viewer(Protocol):
+class Viewer(Asked, Protocol):
     """A client as its terminal sees it."""
 
-    feed: Feed
+    @property
+    def drives(self) -> bool:
+        """Whether its keys reach the program."""
+
+    def output(self, data: bytes) -> None:
+        """*data* was printed; it is not folded yet."""
+
+    def changed(self) -> None:
+        """What was printed is folded."""
+
+    def aside(self, data: bytes) -> None:
+        """Something for the client's terminal that has nothing to do with its screen."""
+
+    def fit(self) -> None:
+        """The terminal has another size."""
+
+    def say(self, text: str) -> None:
+        """Show *text* for a moment."""
+
+    def tell(self, message: tuple[object, ...]) -> None:
+        """Send *message*."""
+
+    def row(self, number: int) -> list[Value]:
+        """What a listing of clients says of it."""
 
     def terminal_ended(self, ending: Ending) -> None:
         """Nothing more will come."""
@@ -76,11 +106,17 @@ class Terminal:
         recorder: Recorder,
         pty: PtyInput,
         *,
+        build: Callable[[int], Awaitable[Fold]] | None,
+        nursery: trio.Nursery,
         command: str,
         created_us: int,
         record_input: bool,
         pid: int | None,
     ) -> None:
+        """
+        Args:
+            build: finds out what is shown, from the record; None: nothing was printed yet.
+        """
         self.channel = channel
         self.stream = stream
         self.recorder = recorder
@@ -91,6 +127,15 @@ class Terminal:
         self.pid = pid
         self.recent = Recent(recorder.offset)
         self.viewers: list[Viewer] = []
+        self.sizing: Sizing[Viewer] = Sizing()
+        self.questions = Questions(self.pty.write, self._driver, nursery)
+        self._scanner = QueryScanner()
+        self._keyframe_at = recorder.offset
+        self._held_since = 0  # the offset at which the scanner began to hold something
+        fold = Fold(*self.size) if build is None else None
+        self.shown = Shown(
+            fold, build or _nothing_to_build, lambda: self.recent.end, self.questions.ask, nursery
+        )
         self.stored_bytes = 0
         self.durable_offset = 0  # of the stream: what lies before survives a power failure
         self.checkpointed = 0  # the stream's offset at the newest checkpoint
@@ -113,28 +158,73 @@ class Terminal:
 
     def output(self, offset: int, data: bytes) -> None:
         """Take bytes of the stream from the keeper."""
-        end = self.recent.end
+        end = self.recorder.offset
         if offset > end:
             self.lost(end, offset - end)
         elif offset < end:
             data = data[end - offset :]
             if not data:
                 return
-        self.recent.append(data)
-        for viewer in self.viewers:
-            viewer.feed.push(data)
+        for piece in self._scanner.feed(data):
+            self._show(piece)
         self.recorder.output(data)
+
+    def _show(self, piece: bytes | Query) -> None:
+        if isinstance(piece, Query):
+            self.recent.hide(piece.raw)
+            if piece.kind is Kind.CLIPBOARD and not piece.raw.endswith((b";?\x07", b";?\x1b\\")):
+                for viewer in self.viewers:
+                    viewer.aside(piece.raw)
+            else:
+                self.shown.take(piece)
+            return
+        self.recent.append(piece)
+        for viewer in self.viewers:
+            viewer.output(piece)
+        self.shown.take(piece)
+        for viewer in self.viewers:
+            viewer.changed()
+
+    def turn_over(self) -> None:
+        """Some milliseconds passed: what began like a question and was not finished since is output."""
+        if self._scanner.holds:
+            if self._held_since == self.recorder.offset:
+                held = self._scanner.flush()
+                if held:
+                    self._show(held)
+            self._held_since = self.recorder.offset
+
+    def keyframe(self, least_bytes: int) -> None:
+        """Store what is shown, if it is known and at *least_bytes* were printed since that was stored last."""
+        fold = self.shown.fold
+        if fold is None or self._scanner.holds or self.recorder.held:
+            return
+        end = self.recorder.offset
+        if end - self._keyframe_at >= least_bytes and self.recorder.keyframe(dump(fold)):
+            self._keyframe_at = end
+
+    @property
+    def waits_for_more(self) -> bool:
+        """Whether the end of the output is held back, in case that it becomes a question."""
+        return self._scanner.holds
 
     def lost(self, offset: int, length: int | None) -> None:
         """Record that *length* bytes from *offset* will never come."""
         self.recorder.event(lambda dt_us: Gap(dt_us, offset, length))
         if length is not None:
             self.recorder.skip_to(offset + length)
+            held = self._scanner.flush()
+            if held:
+                self._show(held)
             self.recent.restart(offset + length)
 
     def end(self, ending: Ending) -> None:
         """The program ended and all its output was taken."""
         self.ending = ending
+        held = self._scanner.flush()
+        if held:
+            self._show(held)
+        self.release(Held.QUOTA)  # what is left is little, and must get its end
         self.recorder.close(ending.how, ending.code)
         for viewer in list(self.viewers):
             viewer.terminal_ended(ending)
@@ -151,8 +241,13 @@ class Terminal:
 
     def leave(self, viewer: Viewer) -> None:
         """Send *viewer* nothing more."""
-        if viewer in self.viewers:
-            self.viewers.remove(viewer)
+        if viewer not in self.viewers:
+            return
+        self.viewers.remove(viewer)
+        self.questions.left(viewer)
+        size = self.sizing.leave(viewer)
+        if size is not None:
+            self.resize(*size)
         if not self.viewers:
             self.recent.limit = ALONE_LIMIT
             self.recent.trim()
@@ -161,7 +256,15 @@ class Terminal:
         """Send *message* to all clients, except *but*."""
         for viewer in self.viewers:
             if viewer is not but:
-                viewer.feed.send(message)
+                viewer.tell(message)
+
+    def say(self, text: str) -> None:
+        """Show *text* to all clients for a moment."""
+        for viewer in self.viewers:
+            viewer.say(text)
+
+    def _driver(self) -> Viewer | None:
+        return next((viewer for viewer in self.viewers if viewer.drives), None)
 
     # --- input and size
 
@@ -191,13 +294,10 @@ class Terminal:
         self.recorder.screen.cols, self.recorder.screen.rows = cols, rows
         set_window_size(self.pty.master, cols, rows)
         self.recorder.event(lambda dt_us: Resized(dt_us, cols, rows, OWN))
+        self.shown.take((cols, rows))
         self.tell(replies.Resized(cols, rows, OWN), but=by)
-
-    def nudge(self) -> None:
-        """Make a full-screen program repaint: the size changes by a row and back, unseen by the record."""
-        cols, rows = self.size
-        set_window_size(self.pty.master, cols, rows + 1 if rows == 1 else rows - 1)
-        set_window_size(self.pty.master, cols, rows)
+        for viewer in self.viewers:
+            viewer.fit()
 
     def rename(self, name: str) -> None:
         """Call it *name* from now on."""
@@ -223,7 +323,7 @@ class Terminal:
     def hold_at_quota(self) -> None:
         """The record has reached its quota."""
         if self.hold(Held.QUOTA):
-            self.tell(replies.Notice(Severity.WARNING, QUOTA_TEXT))
+            self.say(QUOTA_TEXT)
 
     def release(self, reason: Held) -> None:
         """*reason* to hold is gone."""
@@ -232,6 +332,10 @@ class Terminal:
             if not self._held:
                 self.recorder.held = False
                 self.recorder.seal(Sync.NOW)
+
+
+async def _nothing_to_build(_until: int) -> Fold:
+    raise AssertionError("a terminal that was opened here is live from its first byte")
 
 
 def session_leader(master: int) -> int | None:

@@ -13,9 +13,10 @@ serving began.
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeVar
 
 import trio
@@ -23,7 +24,8 @@ import trio
 from cctm.archive.catalogue import About, State
 from cctm.archive.files import channel_directory, list_channels
 from cctm.archive.storage import Sync
-from cctm.archive.targets import AmbiguousTerminalError, Named, TargetError, find
+from cctm.archive.targets import AmbiguousTerminalError, Named, TargetError, find, find_only
+from cctm.cctmd.building import build_fold
 from cctm.cctmd.child import shown_command
 from cctm.cctmd.durability import Durability, checkpoint
 from cctm.cctmd.keeper_link import KeeperLink, Kept
@@ -39,6 +41,7 @@ from cctm.protocol.keys import ChannelId, StreamId
 
 LOG = logging.getLogger(__name__)
 
+KEYFRAME_BYTES: Final = 4 * 1024 * 1024  # of output between two keyframes
 STALL_S: Final = 1.0  # after which whoever waits for storage asks whether it stands still
 
 T = TypeVar("T")
@@ -107,7 +110,7 @@ class Terminals:
                 if terminal.pid is None:  # it was about to start
                     terminal.end(Ending(How.LOST, 0))
                     continue
-                end = terminal.recent.end
+                end = terminal.recorder.offset
                 terminal.lost(end, None)
                 self.touch(terminal)
                 id_ = wire.StreamId(stream)
@@ -128,8 +131,9 @@ class Terminals:
         terminal = self._streams.get(stream)
         if terminal is None or terminal.ending is not None:
             return
-        if end > terminal.recent.end:
-            terminal.lost(terminal.recent.end, end - terminal.recent.end)
+        known = terminal.recorder.offset
+        if end > known:
+            terminal.lost(known, end - known)
         self._touched.discard(terminal)
         with self.contained(terminal):
             terminal.end(Ending(How(how), code))
@@ -137,9 +141,11 @@ class Terminals:
     def turn_over(self) -> None:
         """Seal what was quiet; the rest waits for the tick."""
         for terminal in [terminal for terminal in self._touched if terminal.recorder.due]:
-            self._touched.discard(terminal)
+            if not terminal.waits_for_more:
+                self._touched.discard(terminal)
             with self.contained(terminal):
                 terminal.recorder.seal()
+                terminal.keyframe(KEYFRAME_BYTES)
         if self._touched:
             self._tick.set()
 
@@ -157,7 +163,11 @@ class Terminals:
             touched, self._touched = self._touched, set()
             for terminal in touched:
                 with self.contained(terminal):
+                    terminal.turn_over()
                     terminal.recorder.seal()
+                    terminal.keyframe(KEYFRAME_BYTES)
+                if terminal.waits_for_more:
+                    self.touch(terminal)
 
     @contextlib.contextmanager
     def contained(self, terminal: Terminal) -> Iterator[None]:
@@ -183,7 +193,7 @@ class Terminals:
             ended_us=self.services.clock.wall_us(),
             how=terminal.ending.how,
             code=terminal.ending.code,
-            output_bytes=terminal.recent.end,
+            output_bytes=terminal.recorder.offset,
         )
         self.file_bytes[terminal.channel] = terminal.stored_bytes
         self.abouts[terminal.channel] = about
@@ -236,6 +246,8 @@ class Terminals:
             screen.stream,
             recorder,
             pty,
+            build=None if stored.offset == 0 else partial(build_fold, self, channel, screen.stream),
+            nursery=self.services.nursery,
             command=shown_command(about.argv),
             created_us=about.created_us,
             record_input=record_input,
@@ -273,13 +285,24 @@ class Terminals:
         Raises:
             RefusedError: none, or several.
         """
+        return self._found(find, target)
+
+    def find_only(self, target: str) -> ChannelId:
+        """Like `find`, where a mistake cannot be taken back.
+
+        Raises:
+            RefusedError: none, or several, also of ended ones with that name.
+        """
+        return self._found(find_only, target)
+
+    def _found(self, look: Callable[[str, Iterable[Named]], ChannelId], target: str) -> ChannelId:
         alive = {terminal.channel for terminal in self.alive()}
         named = (
             Named(channel, about.name, about.created_us, channel in alive)
             for channel, about in self.abouts.items()
         )
         try:
-            return find(target, named)
+            return look(target, named)
         except TargetError as error:
             reason = (
                 Reason.AMBIGUOUS if isinstance(error, AmbiguousTerminalError) else Reason.NO_SUCH_TERMINAL

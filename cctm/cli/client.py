@@ -16,7 +16,7 @@ from cctm.cli.errors import UserError
 from cctm.home import Home
 from cctm.peer import peer_pid, peer_uid
 from cctm.protocol.control import replies, requests
-from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
+from cctm.protocol.control.frames import MAX_FRAME, VERSION, FrameReader, encode_message
 from cctm.protocol.control.values import Reason
 from cctm.protocol.errors import LocalError, MalformedError
 
@@ -110,8 +110,8 @@ class Client:
             frame = encode_message(message)
         except LocalError as error:
             raise UserError(
-                "That is too long, or not text.",
-                "Shorten the command line or the environment; names are UTF-8.",
+                f"That is longer than the {MAX_FRAME >> 10} KiB that a request may have, or not UTF-8.",
+                "Shorten the command line or the environment.",
             ) from error
         try:
             self.socket.sendall(frame)

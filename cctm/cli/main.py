@@ -10,12 +10,26 @@ from typing import Any, Final
 import click
 
 from cctm import __version__
-from cctm.cli.errors import UserError
+from cctm.cli.errors import UserError, mistake
+from cctm.cli.group import Group
 from cctm.cli.streams import OutputError, give_up_stdout
 from cctm.home import HomeError
 
 # Listed in this order in --help. The module is cctm.cli.commands.<name>, the command in it is `command`.
-COMMANDS: Final = ("new", "ls", "attach", "kill", "rename", "rm", "log", "export", "du", "prune", "daemon")
+COMMANDS: Final = (
+    "new",
+    "ls",
+    "attach",
+    "kill",
+    "rename",
+    "rm",
+    "log",
+    "export",
+    "du",
+    "prune",
+    "daemon",
+    "help",
+)
 
 CLOSED_PIPE: Final = 128 + signal.SIGPIPE  # as a shell says it of a program that the signal ended
 
@@ -29,7 +43,7 @@ Examples:
 """
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Imports the module of the command that is called, and no other."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -50,7 +64,7 @@ class LazyGroup(click.Group):
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, prog_name="cctm")
+@click.version_option(__version__, "-V", "--version", prog_name="cctm")
 @click.option("--nested", is_flag=True, help="Attach even inside a terminal of CCTM.")
 @click.pass_context
 def cctm(context: click.Context, nested: bool) -> None:  # noqa: FBT001
@@ -85,10 +99,16 @@ def _run() -> Any:  # noqa: ANN401
     try:
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see `entry`
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        return cctm.main(standalone_mode=False)
+        return cctm.main(prog_name="cctm", standalone_mode=False)
     except HomeError as error:
         UserError(error.what, error.advice).show()
         return 1
+    except click.exceptions.NoArgsIsHelpError as help_:
+        help_.show()
+        return help_.exit_code
+    except click.UsageError as error:
+        mistake(error).show()
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -37,6 +37,7 @@ AWAY: Final = "The daemon is away; waiting for it. Ctrl+B d: leave"
 BACK: Final = "The daemon is back."
 BACK_LATE: Final = "The daemon is back. Keys typed meanwhile were dropped."
 BELL: Final = b"\a"
+ST: Final = b"\x1b\\"  # ends a sequence that was cut, and is nothing where there was none
 LEAVING: Final = frozenset({signal.SIGHUP, signal.SIGTERM})
 
 
@@ -57,7 +58,7 @@ def attach_request(target: str, rights: Rights, others: Others) -> requests.Atta
         cols=cols,
         rows=rows,
         term=os.environ.get("TERM", ""),
-        mode=Mode.RAW,
+        mode=Mode.AUTO,
         rights=rights,
         others=others,
         resume=None,
@@ -144,16 +145,16 @@ class Session:
 
     def _take(self, message: tuple[object, ...]) -> None:
         match message:
-            case replies.Output(data):
-                self._offset += len(data)
+            case replies.Output(offset, data):
+                self._offset = offset + len(data)
                 self._modes.feed(data)
                 terminal.write(data)
-            case replies.History(data):
+            case replies.History(data) | replies.Painted(data):
                 self._modes.feed(data)
                 terminal.write(data)
-            case replies.Skipped(_, offset):
-                self._offset = offset
-                terminal.write(self._modes.undo())
+            case replies.Repaint():
+                terminal.write(ST + self._modes.undo())
+                self._modes = Modes()
             case replies.NameChanged(name):
                 self._attached = self._attached._replace(name=name)
             case replies.Notice(_, text):

@@ -7,6 +7,8 @@ from cctm.protocol.control.replies import Row
 MINUTE_S = 60
 HOUR_S = 60 * MINUTE_S
 DAY_S = 24 * HOUR_S
+SHOWN_ID_DIGITS = 8
+NOTHING_YET = "Nothing is recorded here yet. Open a terminal with `cctm`."
 
 
 def age(seconds: float) -> str:
@@ -53,6 +55,11 @@ def exit_status(how: int, code: int) -> int:
     return code if how == 0 else 128 + code if how == 1 else 1
 
 
+def short_id(channel: bytes) -> str:
+    """The beginning of an id, long enough to mean one terminal in practice."""
+    return channel.hex()[:SHOWN_ID_DIGITS]
+
+
 def state(row: Row) -> str:
     """One word on a terminal in a listing."""
     if row.running:
@@ -60,6 +67,13 @@ def state(row: Row) -> str:
     return ended(row.how or 0, row.code or 0)
 
 
+def record(row: Row) -> str:
+    """A line on what a terminal's record takes."""
+    return f"{size(row.stored_bytes):>9}  {short_id(row.channel)}  {printable(row.name)}  {state(row)}"
+
+
 def printable(text: str) -> str:
     """*text* without anything that could steer the reader's terminal."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -65,7 +65,9 @@ class Listener:
         return (status.st_dev, status.st_ino) == self._name
 
     def close(self, path: str) -> None:
-        """Close it, and remove *path* if that is its name."""
+        """Close it, and remove *path* if that is its name; and its directory, if that was made for sockets only."""
         if self.is_at(path):
             os.unlink(path)
+            with suppress(OSError):  # something is left in it: locks and logs, or the daemon's socket
+                os.rmdir(os.path.dirname(path))
         self.socket.close()

@@ -10,7 +10,8 @@
 - What `decode_untrusted` accepts, `encode` turns back into the same bytes: each head is checked to be the
   shortest.
 - Nothing is allocated on the word of a length: a length must be covered by bytes that are there, nesting ends
-  at MAX_DEPTH, and one value holds at most MAX_ITEMS items (else a megabyte of empty arrays would become 64).
+  at MAX_DEPTH, and one value holds at most MAX_ITEMS items (else a megabyte of empty arrays would become 64),
+  or as many as its reader says.
 
 `msgpack` encodes. It cannot decode within those bounds (it reserves room for each array that a head
 announces, a thousand deep), so the decoder is here; a property test holds it to `msgpack`'s own.
@@ -47,15 +48,15 @@ def encode(value: Encodable) -> bytes:
     return encoded
 
 
-def decode_untrusted(data: bytes | memoryview, max_bytes: int) -> Value:
+def decode_untrusted(data: bytes | memoryview, max_bytes: int, max_items: int = MAX_ITEMS) -> Value:
     """The value that *data* is the one encoding of.
 
     Raises:
-        MalformedError: longer than *max_bytes*, or not canonical.
+        MalformedError: longer than *max_bytes*, with more than *max_items* in all its arrays, or not canonical.
     """
     if len(data) > max_bytes:
         raise MalformedError("size")
-    scanner = _Scanner(bytes(data))
+    scanner = _Scanner(bytes(data), max_items)
     try:
         value = scanner.value(0)
     except IndexError:
@@ -79,10 +80,10 @@ class _Scanner:
 
     __slots__ = ("at", "data", "room")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, max_items: int) -> None:
         self.data = data
         self.at = 0
-        self.room = MAX_ITEMS
+        self.room = max_items
 
     def value(self, depth: int) -> Value:
         head = self.data[self.at]

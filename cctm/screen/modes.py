@@ -9,6 +9,7 @@ next piece; at most CARRY bytes are kept for that, and modes up to MAX_MODE: a p
 """
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 CARRY: Final = 64
@@ -16,16 +17,37 @@ MAX_MODE: Final = 9999
 
 CURSOR_VISIBLE: Final = 25
 ON_BY_DEFAULT: Final = frozenset({7, CURSOR_VISIBLE})
-# DECCOLM clears the screen whichever way it is set; synchronized output ends by itself.
-NOT_TOUCHED: Final = frozenset({3, 2026})
+# DECCOLM clears the screen whichever way it is set; 1048 saves and restores a cursor; synchronized output ends by
+# itself.
+NOT_TOUCHED: Final = frozenset({3, 1048, 2026})
 ALTERNATE: Final = frozenset({47, 1047, 1049})
 # Application cursor keys, origin, wrapping, cursor: a soft reset leaves mouse, paste and alternate screen alone.
 SOFTLY_RESET: Final = frozenset({1, 6, 7, CURSOR_VISIBLE})
+# Cursor keys, mouse in all its ways, focus, alternate scroll, bracketed paste: they change what a terminal sends.
+CLIENT_MODES: Final = frozenset({1, 9, 66, *range(1000, 1008), 1015, 1016, 2004})
+OF_CELLS: Final = frozenset({6, 7})
+MOUSE: Final = frozenset({9, 1000, 1001, 1002, 1003})
+MAX_DEPTH: Final = 99
+KITTY_FLAGS: Final = 0x1F
 
 _SEQUENCE: Final = re.compile(
     rb"\x1b(?:\[\?([0-9;]{1,32})([hl])|([=>c])|\[([0-6]?) q|\[([0-9;]{0,16})r|\[([><=])([0-9;]{0,16})([um])|(\[!p))"
 )
 _UNFINISHED: Final = re.compile(rb"\x1b(?:\[[?!><=]?[0-9;]{0,32} ?)?\Z")
+# Coloured text is most of what begins with ESC: with its numbers taken out, one look tells that nothing else is there.
+_NUMBERS: Final = b"0123456789;"
+_ANY: Final = re.compile(rb"\x1b(?:[=>c]|\[[?><=!r ])")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientModes:
+    """The modes that a client's terminal has to share with the program, for they change what it sends or shows."""
+
+    private: frozenset[int] = frozenset()
+    keypad: bool = False
+    cursor_style: int = 0
+    kitty: int = 0
+    modify_keys: int = 0
 
 
 class Modes:
@@ -40,27 +62,29 @@ class Modes:
         self.keypad = False
         self.cursor_style = b""
         self.margins = False
-        self.kitty_depth = 0
-        self.kitty_flags = False
-        self.modify_keys = False
+        self.kitty_stacks: tuple[list[int], list[int]] = ([0], [0])
+        self.modify_keys = 0
 
     def feed(self, data: bytes) -> None:
         """Follow the next piece of output."""
         if self._carry:
             data = self._carry + data
             self._carry = b""
-        for match in _SEQUENCE.finditer(data):
-            self._apply(match)
+        if b"\x1b" not in data:
+            return
+        if _ANY.search(data.translate(None, _NUMBERS)):
+            for match in _SEQUENCE.finditer(data):
+                self._apply(match)
         tail = data.rfind(b"\x1b", -CARRY)
         if tail >= 0 and _UNFINISHED.match(data, tail):
             self._carry = data[tail:]
 
     def _apply(self, match: re.Match[bytes]) -> None:
-        modes, on, escape, style, margins, kitty, number, final, soft_reset = match.groups()
+        modes, on, escape, style, margins, action, numbers, final, soft_reset = match.groups()
         if modes is not None:
             for mode in modes.split(b";"):
                 if mode and int(mode) <= MAX_MODE:
-                    self.private[int(mode)] = on == b"h"
+                    self._set(int(mode), on == b"h")
         elif escape is not None:
             if escape == b"c":
                 self._reset()
@@ -74,16 +98,42 @@ class Modes:
             self.private = {mode: on for mode, on in self.private.items() if mode not in SOFTLY_RESET}
             self.keypad = self.margins = False
         elif final == b"u":
-            self._apply_kitty(kitty, int(number.partition(b";")[0] or b"0"))
-        elif kitty == b">" and number.startswith(b"4"):
-            self.modify_keys = number not in {b"4", b"4;0"}
+            self._apply_kitty(action, [int(number or b"0") for number in numbers.split(b";")])
+        elif action == b">" and numbers.partition(b";")[0] == b"4":
+            self.modify_keys = int(numbers.split(b";")[1] or b"0") & 0xFF if b";" in numbers else 0
 
-    def _apply_kitty(self, action: bytes, number: int) -> None:
-        if action == b"=":
-            self.kitty_flags = number != 0
-        else:
-            step = 1 if action == b">" else -max(1, number)
-            self.kitty_depth = min(max(0, self.kitty_depth + step), 99)
+    def _set(self, mode: int, on: bool) -> None:  # noqa: FBT001 - the letter of the sequence says it
+        for group in (ALTERNATE, MOUSE):
+            if mode in group:
+                # One screen with three names; one mouse that reports in one way. The last word counts.
+                for other in group & self.private.keys():
+                    self.private[other] = False
+        self.private[mode] = on
+
+    def _apply_kitty(self, action: bytes, numbers: list[int]) -> None:
+        stack = self.kitty_stacks[self.alternate]
+        flags = numbers[0] & KITTY_FLAGS
+        match action:
+            case b">":
+                stack.append(flags)
+                del stack[1 : max(1, len(stack) - MAX_DEPTH)]
+            case b"<":
+                keep = max(1, len(stack) - max(1, numbers[0]))
+                del stack[keep:]
+            case _:
+                how = numbers[1] if len(numbers) > 1 else 1
+                stack[-1] = {2: stack[-1] | flags, 3: stack[-1] & ~flags}.get(how, flags)
+
+    @property
+    def client(self) -> ClientModes:
+        """What a client's terminal has to share."""
+        return ClientModes(
+            frozenset(mode for mode in CLIENT_MODES if self.private.get(mode, False)),
+            self.keypad,
+            int(self.cursor_style or b"0"),
+            self.kitty_stacks[self.alternate][-1],
+            self.modify_keys,
+        )
 
     @property
     def alternate(self) -> bool:
@@ -106,13 +156,30 @@ class Modes:
             parts.append(b"\x1b[%s q" % self.cursor_style)
         return b"".join(parts)
 
+    def dump_shared(self) -> bytes:
+        """Bring a terminal in its default state into the modes that have nothing to do with its cells."""
+        parts = [
+            b"\x1b[?%d%b" % (mode, b"h" if on else b"l")
+            for mode, on in self._changed()
+            if mode not in ALTERNATE | OF_CELLS
+        ]
+        if self.keypad:
+            parts.append(b"\x1b=")
+        if self.cursor_style not in {b"", b"0"}:
+            parts.append(b"\x1b[%s q" % self.cursor_style)
+        if self.modify_keys:
+            parts.append(b"\x1b[>4;%dm" % self.modify_keys)
+        return b"".join(parts)
+
+    def dump_kitty(self, *, alternate: bool) -> bytes:
+        """Bring one screen's stack of kitty keyboard flags to what it is."""
+        base, *pushed = self.kitty_stacks[alternate]
+        return (b"\x1b[=%du" % base if base else b"") + b"".join(b"\x1b[>%du" % flags for flags in pushed)
+
     def undo(self) -> bytes:
         """Bring a terminal in these modes back to its default state; the alternate screen is left last."""
         parts = [b"\x1b[0m\x1b(B\x0f"]
-        if self.kitty_depth:
-            parts.append(b"\x1b[<%du" % self.kitty_depth)
-        if self.kitty_flags:
-            parts.append(b"\x1b[=0u")
+        parts.append(_undo_kitty(self.kitty_stacks[self.alternate]))
         if self.modify_keys:
             parts.append(b"\x1b[>4;0m")
         if self.margins:
@@ -127,5 +194,13 @@ class Modes:
             for mode, on in changed
             if mode not in ALTERNATE
         ]
-        parts += [b"\x1b[?%dl" % mode for mode, on in changed if mode in ALTERNATE]
+        if self.alternate:
+            parts += [b"\x1b[?%dl" % mode for mode, on in changed if mode in ALTERNATE]
+            parts.append(_undo_kitty(self.kitty_stacks[0]))
         return b"".join(parts)
+
+
+def _undo_kitty(stack: list[int]) -> bytes:
+    """Take back what a program pushed; each screen has a stack of its own."""
+    pops = b"\x1b[<%du" % (len(stack) - 1) if len(stack) > 1 else b""
+    return pops + (b"\x1b[=0u" if stack[0] else b"")

@@ -8,8 +8,10 @@ shown on the alternate screen (editors, pagers) is left out, as it leaves nothin
 
 What is a string to a terminal (titles, the clipboard, pictures) is passed over, however long.
 
-Invariants: any bytes are taken; the lines do not depend on the pieces in which they come; a line is at most
-MAX_LINE characters long (then it is broken); memory is bounded by that.
+Most output is whole lines with at most colours in them: they are cut out without a look at each token.
+
+Invariants: any bytes are taken; the lines do not depend on the pieces in which they come; of a line at most
+MAX_LINE characters are kept (then it is handed out as a `Piece`, and goes on); memory is bounded by that.
 """
 
 import codecs
@@ -36,6 +38,15 @@ _UNFINISHED: Final = re.compile(rf"\x1b(?:\[{_PARAMETERS}{_INTERMEDIATES}|{_INTE
 # BEL, CAN, SUB, ST; and ESC, which begins the next sequence, mostly the ST of 7 bits.
 _END_OF_STRING: Final = re.compile(r"[\x07\x18\x1a\x9c]|(?=\x1b)")
 _ALTERNATE: Final = frozenset({"47", "1047", "1049"})
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;:]{0,64}m")
+# Where a line begins that is more than text and colours.
+_BUSY: Final = re.compile(rf"(?!\r?\n|{_COLOUR.pattern})[\x00-\x1f\x7f-\x9f]")
+
+
+class Piece(str):
+    """The beginning of a line that goes on in the next one."""
+
+    __slots__ = ()
 
 
 class TextLines:
@@ -50,7 +61,7 @@ class TextLines:
         self._in_string = False
 
     def feed(self, data: bytes) -> Iterator[str]:
-        """The lines that *data* finishes, without their ends."""
+        """The lines that *data* finishes, without their ends; a line that is too long in pieces."""
         yield from self._feed(self._decode(data))
 
     def finish(self) -> Iterator[str]:
@@ -62,13 +73,19 @@ class TextLines:
     def _feed(self, text: str) -> Iterator[str]:
         text = self._rest + text
         self._rest = ""
-        at = 0
+        at = looked_to = 0
         while at < len(text):
             if self._in_string:
-                end = _END_OF_STRING.search(text, at)
-                self._in_string = end is None
-                at = len(text) if end is None else end.end()
+                found = _END_OF_STRING.search(text, at)
+                self._in_string = found is None
+                at = len(text) if found is None else found.end()
                 continue
+            if at >= looked_to and not (self._line or self._column or self._alternate):
+                end, looked_to = _end_of_plain(text, at)
+                if end > at:
+                    yield from _plain_lines(text[at:end])
+                    at = end
+                    continue
             match = _TOKEN.match(text, at)
             if match is not None:
                 at = match.end()
@@ -137,7 +154,9 @@ class TextLines:
     def _write(self, text: str) -> Iterator[str]:
         while text:
             if self._column >= MAX_LINE:
-                yield self._flush()
+                yield Piece("".join(self._line))
+                self._line.clear()
+                self._column = 0
             line, column = self._line, self._column
             piece, text = text[: MAX_LINE - column], text[MAX_LINE - column :]
             if column > len(line):
@@ -162,6 +181,24 @@ class TextLines:
         self._line.clear()
         self._column = 0
         return line
+
+
+def _end_of_plain(text: str, at: int) -> tuple[int, int]:
+    """The end of the last line, from *at* on, before which there is nothing but text and colours; 0 if there is none.
+
+    And up to where that is so: between the two, no line ends.
+    """
+    busy = _BUSY.search(text, at, at + MAX_LINE)
+    looked_to = min(at + MAX_LINE, len(text)) if busy is None else busy.start()
+    return text.rfind("\n", at, looked_to) + 1, looked_to
+
+
+def _plain_lines(text: str) -> list[str]:
+    if "\x1b" in text:
+        text = _COLOUR.sub("", text)
+    lines = text.replace("\r\n", "\n").split("\n")
+    lines.pop()  # what is behind the last end of a line: nothing
+    return [line.rstrip(" ") for line in lines]
 
 
 def _number(parameters: str) -> int:

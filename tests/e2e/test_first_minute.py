@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cctm.home import Home
 from cctm.keeper import wire
 from cctm.protocol.control import requests
 from cctm.protocol.control.frames import VERSION, encode_message
@@ -54,6 +55,20 @@ def test_a_home_whose_path_is_too_long_for_a_socket_works(tmp_path: Path) -> Non
     with Machine(place) as machine:
         machine.run("new", "-d", "-n", "work", "--", "cat")
         assert "work" in machine.terminals()
+        sockets = Path(Home.locate(machine.env).sockets)
+        assert sockets.parent.name == f"cctm-{os.geteuid()}"
+        assert (sockets / "control.sock").exists()
+        done = machine.run("daemon", "stop", "--all")
+        assert done.stdout == b"Ended 1 terminal, the daemon and the keeper.\n"
+        until(lambda: not sockets.exists(), "nothing is left in the directory for everybody's files")
+
+
+def test_stopping_says_what_goes_on(machine: Machine) -> None:
+    machine.run("new", "-d", "--", "cat")
+    machine.run("new", "-d", "--", "cat")
+    assert machine.run("daemon", "stop").stdout == b"Stopped the daemon; the keeper holds 2 terminals.\n"
+    assert not (machine.home / "state/control.sock").exists()
+    assert len(machine.terminals("-r")) == 2
 
 
 def test_nothing_depends_on_a_runtime_directory(tmp_path: Path) -> None:
@@ -123,7 +138,7 @@ def test_a_home_on_a_file_system_without_sockets_or_room_is_refused_in_a_sentenc
         (("export", "nobody"), 1, b"There is no terminal 'nobody'."),
         (("log", "nobody"), 1, b"There is no terminal 'nobody'."),
         (("prune",), 2, b"--older-than"),
-        (("frobnicate",), 2, b"No such command"),
+        (("frobnicate",), 2, b"There is no command 'frobnicate'."),
     ],
 )
 def test_a_mistake_gets_a_sentence(
@@ -169,6 +184,27 @@ def test_stopping_all_ends_a_keeper_that_holds_nothing_though_no_daemon_can_star
     done = machine.run("daemon", "stop", "--all")
     assert b"programs" not in done.stderr
     assert not alive(keeper)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("ls",), 0),
+        (("ls", "-a"), 0),
+        (("du",), 0),
+        (("log", "verify"), 0),
+        (("log", "work"), 1),
+        (("export", "work"), 1),
+    ],
+)
+def test_a_fresh_home_frightens_nobody(machine: Machine, arguments: tuple[str, ...], status: int) -> None:
+    for _ in range(2):
+        done = machine.run(*arguments, check=False)
+        assert done.returncode == status
+        assert done.stdout == b""
+        if status == 0:
+            assert done.stderr == b"Nothing is recorded here yet. Open a terminal with `cctm`.\n"
+        machine.run("daemon", "start")
 
 
 def test_names_are_unique_among_running_terminals(machine: Machine) -> None:
@@ -311,7 +347,8 @@ def test_every_command_has_help_with_an_example(machine: Machine) -> None:
 def test_listing_and_attaching_import_neither_trio_nor_nacl(machine: Machine) -> None:
     code = (
         "import sys; from cctm.cli.commands import ls, attach, new; import cctm.cli.main; "
-        "print([name for name in ('trio', 'nacl', 'zstandard', 'sqlite3', 'asyncio') if name in sys.modules])"
+        "heavy = ('trio', 'nacl', 'zstandard', 'sqlite3', 'asyncio', 'wcwidth', 'difflib'); "
+        "print([name for name in heavy if name in sys.modules])"
     )
     # coverage itself would import sqlite3
     env = {name: value for name, value in machine.env.items() if not name.startswith("COVERAGE_")}

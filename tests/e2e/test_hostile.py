@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import socket
 import sqlite3
@@ -11,12 +12,8 @@ from pathlib import Path
 import pytest
 
 from cctm.keeper import wire
-from machine import Machine, alive, until
+from machine import PRINT, Machine, alive, processes_of, until
 
-PRINT = (
-    "import os, sys, tty; tty.setraw(1); data = open(sys.argv[1], 'rb').read(); at = 0\n"
-    "while at < len(data): at += os.write(1, data[at:])"
-)
 NOISE = random.Random(5).randbytes(9_000_000)
 
 
@@ -95,6 +92,20 @@ def test_one_damaged_row_of_the_catalogue_stops_no_other_terminal(machine: Machi
     assert all(alive(pid) for pid in pids)
 
 
+def test_what_a_start_could_not_mend_is_in_the_log(machine: Machine) -> None:
+    machine.run("new", "-d", "-n", "a", "--", "true")
+    channel = machine.terminals()["a"]["id"]
+    machine.run("new", "-d", "--", "cat")
+    machine.run("daemon", "stop")
+    with sqlite3.connect(machine.home / "catalogue.sqlite") as catalogue:
+        catalogue.execute("UPDATE channels SET about = x'00' WHERE channel = ?", (bytes.fromhex(channel),))
+    catalogue.close()
+    shutil.rmtree(machine.home / "archive" / channel)
+    machine.run("daemon", "start")
+    (log,) = machine.home.rglob("daemon.log")
+    assert f"terminal {channel[:8]}: neither the catalogue nor its files tell what it is" in log.read_text()
+
+
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to(path), Path.mkdir])
 def test_a_stray_name_in_the_archive_stops_nothing(machine: Machine, make) -> None:
     machine.run("new", "-d", "-n", "work", "--", "cat")
@@ -150,3 +161,15 @@ def test_a_client_that_breaks_the_protocol_or_half_of_it_disturbs_nobody(machine
     assert machine.daemon_pid == daemon
     for connection in connections:
         connection.close()
+
+
+@pytest.mark.parametrize("in_its_place", [None, "an empty directory"])
+def test_a_daemon_without_home_and_keeper_ends(machine: Machine, in_its_place: str | None) -> None:
+    machine.run("new", "-d", "--", "cat")
+    daemon, keeper = machine.daemon_pid, machine.keeper_pid
+    shutil.rmtree(machine.home)
+    if in_its_place is not None:
+        machine.home.mkdir(mode=0o700)
+    os.kill(keeper, signal.SIGKILL)
+    until(lambda: not alive(daemon), "the daemon ends")
+    until(lambda: not processes_of(machine.home), "no keeper is left either")

@@ -58,7 +58,8 @@ def _a_thousand(machine: Machine) -> None:
     with connect(machine) as client:
         for n in range(COUNT):
             assert client.ask(new(f"t{n}"), replies.Created).name == f"t{n}"
-        assert {row.name for row in ask_rows(client, 0) if row.running} == {f"t{n}" for n in range(COUNT)}
+        running = {row.name for row in ask_rows(client, requests.List(0)) if row.running}
+        assert running == {f"t{n}" for n in range(COUNT)}
     for n in range(COUNT):
         assert echoed(machine, f"t{n}", b"a%d\n" % n) == b"a%d\r\n" % n * 2
     assert resident_kib(machine.daemon_pid) < 100 * 1024 + 512 * COUNT
@@ -68,4 +69,4 @@ def _a_thousand(machine: Machine) -> None:
     for n in range(0, COUNT, 50):
         assert echoed(machine, f"t{n}", b"b%d\n" % n) == b"b%d\r\n" % n * 2
     with connect(machine) as client:
-        assert len([row for row in ask_rows(client, 0) if row.running]) == COUNT
+        assert len([row for row in ask_rows(client, requests.List(0)) if row.running]) == COUNT

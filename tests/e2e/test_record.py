@@ -14,12 +14,7 @@ import pytest
 import zstandard
 
 from cctm.archive.segment import MAGIC
-from machine import Machine, alive, until
-
-PRINT = (
-    "import os, sys, tty; tty.setraw(1); data = open(sys.argv[1], 'rb').read(); at = 0\n"
-    "while at < len(data): at += os.write(1, data[at:])"
-)
+from machine import PRINT, Machine, alive, until
 
 
 def printed_by(machine: Machine, data: bytes, name: str = "work") -> bytes:
@@ -46,6 +41,14 @@ def printed_by(machine: Machine, data: bytes, name: str = "work") -> bytes:
 )
 def test_output_is_recorded_byte_for_byte(machine: Machine, data: bytes) -> None:
     assert printed_by(machine, data) == data
+
+
+@pytest.mark.parametrize("words", [3_000, 70_000])
+def test_a_command_line_may_have_many_words(machine: Machine, words: int) -> None:
+    machine.run("new", "-d", "-n", "many", "--", "sh", "-c", 'echo "$# $1"', *map(str, range(words)))
+    until(lambda: machine.terminals()["many"]["state"] == "ended")
+    assert machine.export("many") == b"%d 1\r\n" % (words - 1)
+    assert machine.run("log", "verify", "many").stdout.startswith(b"many: good")
 
 
 def test_exit_status_and_signals_are_told_and_recorded(machine: Machine) -> None:
@@ -117,7 +120,7 @@ def test_nothing_readable_lies_on_the_disk(machine: Machine) -> None:
         "new", "-n", name.decode(), "--record-input", "--", "bash", "--norc", "--noediting"
     ) as screen:
         screen.type(b"echo %s; : %s\r" % (printed, typed))
-        screen.expect(b"\n" + printed)
+        screen.expect(printed + b"\r\n")  # of the echo, the rest of the command follows
         screen.type(b"printf '\\033]0;%s\\007'\r" % typed)
         screen.expect(b"\x1b]0;" + typed)
         screen.type(b"\x02d")
@@ -344,6 +347,11 @@ def test_removing_and_pruning_delete_the_record(machine: Machine) -> None:
     machine.run("prune", "--older-than", "0s", "--yes")
     assert set(machine.terminals("-a")) == {"busy"}
     assert b"in 1 terminal;" in machine.run("du").stdout
+
+
+def test_a_line_of_any_length_is_exported_as_one_line(machine: Machine) -> None:
+    printed_by(machine, b"x" * 3_000_000 + b"\r\nend\r\n")
+    assert machine.run("export", "work").stdout == b"x" * 3_000_000 + b"\nend\n"
 
 
 def test_export_writes_text_without_escape_sequences(machine: Machine, tmp_path: Path) -> None:

@@ -10,12 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from machine import Machine, alive, until
+from machine import PRINT, Machine, alive, until
 
-PRINT = (
-    "import os, sys, tty; tty.setraw(1); data = open(sys.argv[1], 'rb').read(); at = 0\n"
-    "while at < len(data): at += os.write(1, data[at:])"
-)
 NOISE = random.Random(3).randbytes(12_000_000)
 
 
@@ -72,6 +68,27 @@ def test_a_daemon_killed_on_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         machine.run("daemon", "start")
         until(lambda: machine.terminals()["noise"]["state"] == "ended", "the program ends")
         assert machine.export("noise") == NOISE
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+@pytest.mark.parametrize("printed_bytes", [1, 1_000_000])
+def test_on_a_disk_without_a_free_byte_a_record_can_be_deleted(tmp_path: Path, printed_bytes: int) -> None:
+    noise = tmp_path / "noise"
+    noise.write_bytes(NOISE[:printed_bytes])
+    with small_disk(tmp_path / "disk", "4m") as disk, Machine(disk, env={"CCTM_MIN_FREE": "0"}) as machine:
+        machine.run("new", "-d", "-n", "noise", "--", sys.executable, "-c", PRINT, str(noise))
+        until(lambda: machine.terminals()["noise"]["state"] == "ended")
+        machine.export("noise")  # all of it is stored
+        with open(disk / "filler", "wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
+        machine.run("rm", "noise")
+        assert machine.terminals("-a") == {}
+        (disk / "filler").unlink()
+        machine.run("daemon", "restart")
+        assert machine.terminals("-a") == {}
+        assert list((machine.home / "archive").iterdir()) == []
+        assert machine.run("log", "verify").stdout == b""
 
 
 def test_a_terminal_over_its_quota_waits_and_no_other_does(tmp_path: Path) -> None:

@@ -90,3 +90,15 @@ def test_nothing_that_was_cut_out_of_output_was_ordinary(stream):
     kept = without_queries(stream)
     remaining = iter(stream)
     assert all(byte in remaining for byte in kept)
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"a", b"word ", b"\r", b"\n", b"\r\n", b"\x1b[1m", b"\t", b"\x1b[?1049h", b"\b"])
+    )
+)
+def test_lines_cut_out_whole_are_those_that_each_token_makes(parts):
+    whole, piecewise = TextLines(), TextLines()
+    stream = b"".join(parts)
+    by_bytes = [line for byte in stream for line in piecewise.feed(bytes((byte,)))]
+    assert [*whole.feed(stream), *whole.finish()] == [*by_bytes, *piecewise.finish()]

@@ -54,6 +54,32 @@ def test_macos_keeps_both_in_application_support():
     assert home.state == home.root + "/state"
 
 
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"XDG_DATA_HOME": "{there}/data"},
+        {"XDG_STATE_HOME": "{there}/state"},
+        {"XDG_DATA_HOME": "relative", "XDG_STATE_HOME": "{there}/state"},
+    ],
+)
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_a_home_directory_that_does_not_exist_is_not_made(tmp_path, environ, platform):
+    environ = {name: path.format(there=tmp_path) for name, path in environ.items()}
+    missing = tmp_path / "missing"
+    home = Home.locate({"HOME": str(missing), **environ}, platform)
+    with pytest.raises(HomeError, match=f"The home directory {missing} does not exist"):
+        home.prepare()
+    assert not missing.exists()
+
+
+def test_where_nothing_lies_in_the_home_directory_it_need_not_exist(tmp_path):
+    places = {"XDG_DATA_HOME": str(tmp_path / "data"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    for environ in (places, {"CCTM_HOME": str(tmp_path / "own")}):
+        Home.locate({"HOME": str(tmp_path / "missing"), **environ}, "linux").prepare()
+    assert not (tmp_path / "missing").exists()
+
+
 def test_the_runtime_directory_is_never_used():
     environ = {"HOME": "/home/u", "XDG_RUNTIME_DIR": "/run/user/7"}
     assert "/run/user/7" not in repr(Home.locate(environ, "linux"))

@@ -9,6 +9,7 @@ import click
 from cctm.cli import terminal, words
 from cctm.cli.client import Client, RefusedError, connect
 from cctm.cli.errors import UserError
+from cctm.cli.parameters import TERMINAL
 from cctm.cli.session import Detached, Session, attach_request
 from cctm.home import Home
 from cctm.protocol.control import replies
@@ -16,11 +17,11 @@ from cctm.protocol.control.values import Others, Reason, Rights
 
 
 @click.command(epilog="Example: cctm attach build")
-@click.argument("target", metavar="[TERMINAL]", default="")
+@click.argument("target", metavar="[TERMINAL]", default=None, type=TERMINAL)
 @click.option("--view", is_flag=True, help="Watch only: keys do not reach the program.")
 @click.option("-d", "--detach-others", is_flag=True, help="Detach the other clients.")
 @click.option("--nested", is_flag=True, help="Attach even inside a terminal of CCTM.")
-def command(target: str, view: bool, detach_others: bool, nested: bool) -> None:  # noqa: FBT001
+def command(target: str | None, view: bool, detach_others: bool, nested: bool) -> None:  # noqa: FBT001
     """Attach to TERMINAL: a name, or the beginning of an id.
 
     Without TERMINAL: the newest that nobody is attached to. Ctrl+B d leaves it running.
@@ -31,7 +32,7 @@ def command(target: str, view: bool, detach_others: bool, nested: bool) -> None:
         attach(
             client,
             home,
-            target,
+            target or "",
             rights=Rights.VIEW if view else Rights.DRIVE,
             others=Others.DETACH if detach_others else Others.KEEP,
         )

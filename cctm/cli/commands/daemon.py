@@ -11,6 +11,7 @@ from cctm import __version__
 from cctm.cli import keeper, terminal, words
 from cctm.cli.client import Client, DaemonGoneError, DaemonSilentError, RefusedError, connect, try_connect
 from cctm.cli.errors import UserError
+from cctm.cli.group import Group
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Scope
@@ -18,7 +19,7 @@ from cctm.protocol.control.values import Scope
 GONE_TIMEOUT_S = 30.0
 
 
-@click.group(epilog="The daemon starts by itself with the first command that needs it.")
+@click.group(cls=Group, epilog="The daemon starts by itself with the first command that needs it.")
 def command() -> None:
     """Start, stop, restart the daemon; ask how it is."""
 
@@ -49,8 +50,13 @@ def stop(everything: bool) -> None:  # noqa: FBT001
 
 def _stop(client: Client, scope: Scope) -> None:
     with client:
+        terminals = client.ask(requests.AskStatus(), replies.Status).terminals
         client.ask(requests.Stop(scope), replies.Done)
         _wait_until_gone(client)
+    if scope is Scope.ALL:
+        click.echo(f"Ended {words.count(terminals, 'terminal')}, the daemon and the keeper.")
+    elif terminals:
+        click.echo(f"Stopped the daemon; the keeper holds {words.count(terminals, 'terminal')}.")
 
 
 def _stop_all(home: Home, link: socket.socket) -> None:

@@ -10,6 +10,7 @@ from cctm.cli import words
 from cctm.cli.client import connect
 from cctm.cli.commands.ls import ask_rows, row_as_json
 from cctm.home import Home
+from cctm.protocol.control import requests
 
 
 @click.command(epilog="Example: cctm du")
@@ -20,12 +21,15 @@ def command(as_json: bool) -> None:  # noqa: FBT001
     rows = []
     if os.path.exists(home.root):
         with connect(home) as client:
-            rows = sorted(ask_rows(client, 0), key=lambda row: row.stored_bytes)
+            rows = sorted(ask_rows(client, requests.List(0)), key=lambda row: row.stored_bytes)
     if as_json:
         click.echo(json.dumps([row_as_json(row) for row in rows], indent=2))
         return
     for row in rows:
-        click.echo(f"{words.size(row.stored_bytes):>9}  {words.printable(row.name)}  {words.state(row)}")
+        click.echo(words.record(row))
+    if not rows:
+        click.echo(words.NOTHING_YET, err=True)
+        return
     total = words.size(sum(row.stored_bytes for row in rows))
-    free = words.size(shutil.disk_usage(home.root).free) if rows else "?"
+    free = words.size(shutil.disk_usage(home.root).free)
     click.echo(f"{total:>9}  in {words.count(len(rows), 'terminal')}; {free} free on that disk")

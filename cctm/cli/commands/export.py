@@ -3,17 +3,19 @@
 import os
 import sys
 from collections.abc import Iterator
+from itertools import chain
 
 import click
 
 from cctm.cli import words
 from cctm.cli.archive import open_archive, output_of, resolve
 from cctm.cli.errors import UserError
+from cctm.cli.parameters import TERMINAL
 from cctm.home import Home
 
 
 @click.command(epilog="Example: cctm export build -f txt -o build.txt")
-@click.argument("target", metavar="TERMINAL")
+@click.argument("target", metavar="TERMINAL", type=TERMINAL)
 @click.option(
     "-f",
     "--format",
@@ -56,11 +58,9 @@ def _write(parts: Iterator[bytes], form: str, path: str) -> None:
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    from cctm.screen.text import TextLines
+    from cctm.screen.text import Piece, TextLines
 
     text = TextLines()
-    for piece in pieces:
-        for line in text.feed(piece):
-            yield words.printable(line).encode() + b"\n"
-    for line in text.finish():
-        yield words.printable(line).encode() + b"\n"
+    for lines in chain(map(text.feed, pieces), (text.finish(),)):
+        for line in lines:
+            yield words.printable(line).encode() + (b"" if isinstance(line, Piece) else b"\n")

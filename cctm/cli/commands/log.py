@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 import click
 
+from cctm.archive.device import NothingRecordedError
 from cctm.archive.finding import Finding
 from cctm.archive.opening import OpenedEntry
 from cctm.archive.reader import Archive, Terminal
-from cctm.cli import words
+from cctm.cli import sentences, words
 from cctm.cli.archive import open_archive, resolve
+from cctm.cli.parameters import TERMINAL
 from cctm.home import Home
-from cctm.protocol.events import Event, Output
-
-SHOWN_BYTES = 40
+from cctm.protocol.events import Event
 
 
 class LogGroup(click.Group):
@@ -44,7 +44,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("target", metavar="TERMINAL")
+@click.argument("target", metavar="TERMINAL", type=TERMINAL)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def show(target: str, as_json: bool) -> None:  # noqa: FBT001
     """Show what happened in TERMINAL, event by event.
@@ -67,20 +67,23 @@ def _events(archive: Archive, terminal: Terminal, flaws: list[Finding], *, as_js
         if isinstance(entry, Finding):
             if not entry.is_note:
                 flaws.append(entry)
-            yield json.dumps({"finding": str(entry)}) if as_json else f"!! {words.printable(str(entry))}"
+            yield from [json.dumps({"finding": str(entry)})] if as_json else _flaw("!!", entry, archive)
             continue
         for event in entry.events:
             at_us = getattr(event, "wall_us", at_us + event.dt_us)
-            fields = {
-                name: getattr(event, name) for name in event.__slots__ if name not in {"dt_us", "wall_us"}
-            }
-            kind = type(event).__name__.lower()
-            yield _as_json(entry, kind, at_us, fields) if as_json else _as_line(event, kind, at_us, fields)
+            yield _as_json(entry, event, at_us) if as_json else _as_line(event, at_us)
 
 
-def _as_json(entry: OpenedEntry, kind: str, at_us: int, fields: dict[str, object]) -> str:
+def _flaw(whose: str, finding: Finding, archive: Archive) -> Iterator[str]:
+    what, where = sentences.flaw(finding, archive.directory)
+    yield words.printable(f"{whose} {what}")
+    yield words.printable(f"   {where}")
+
+
+def _as_json(entry: OpenedEntry, event: Event, at_us: int) -> str:
+    fields = {name: getattr(event, name) for name in event.__slots__ if name not in {"dt_us", "wall_us"}}
     return json.dumps(
-        {"seq": entry.seq, "log": entry.spot.ref.log.hex(), "at": at_us / 1e6, "event": kind}
+        {"seq": entry.seq, "log": entry.spot.ref.log.hex(), "at": at_us / 1e6, "event": _kind(event)}
         | {name: _plain(value) for name, value in fields.items()}
     )
 
@@ -99,45 +102,41 @@ def _plain(value: object) -> object:
             return value
 
 
-def _as_line(event: Event, kind: str, at_us: int, fields: dict[str, object]) -> str:
+def _as_line(event: Event, at_us: int) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_us / 1e6)) + f".{at_us // 1000 % 1000:03d}"
-    if isinstance(event, Output):
-        shown = event.data[:SHOWN_BYTES]
-        more = "…" if len(event.data) > SHOWN_BYTES else ""
-        return f"{when}  {kind:9} {event.offset} +{len(event.data)}  {shown!r}{more}"
-    said = "  ".join(
-        f"{name}={_short(value)}" for name, value in fields.items() if value not in {None, b"", ()}
-    )
-    return words.printable(f"{when}  {kind:9} {said}".rstrip())
+    return words.printable(f"{when}  {_kind(event):9} {sentences.event(event)}".rstrip())
 
 
-def _short(value: object) -> str:
-    match value:
-        case bytes():
-            return value.hex() if len(value) in {16, 32} else repr(value[:SHOWN_BYTES])
-        case tuple():
-            return "[" + ", ".join(_short(item) for item in value) + "]"
-        case _:
-            return str(value)
+def _kind(event: Event) -> str:
+    return type(event).__name__.lower()
 
 
 @command.command()
-@click.argument("target", metavar="[TERMINAL]", default="")
-def verify(target: str) -> None:
+@click.argument("target", metavar="[TERMINAL]", default=None, type=TERMINAL)
+def verify(target: str | None) -> None:
     """Check the record of TERMINAL, or of all: every entry, its place, its signature, and that it opens.
 
     Names each flaw with its place. Exit status 1 if there is one.
     """
     from cctm.archive.verify import verify_channel
 
-    archive = open_archive(Home.locate(os.environ))
-    terminals = [resolve(archive, target)] if target else archive.terminals()
+    try:
+        archive = open_archive(Home.locate(os.environ))
+    except NothingRecordedError as nothing:
+        if target is not None:
+            raise
+        click.echo(str(nothing), err=True)
+        return
+    terminals = [resolve(archive, target)] if target is not None else archive.terminals()
+    if not terminals:
+        click.echo(words.NOTHING_YET, err=True)
     flawed = 0
     for terminal in terminals:
         report = verify_channel(archive, terminal.channel)
         name = words.printable(terminal.about.name)
         for finding in report.findings:
-            click.echo(f"{name}: {words.printable(str(finding))}")
+            for line in _flaw(f"{name}:", finding, archive):
+                click.echo(line)
         flaws = sum(not finding.is_note for finding in report.findings)
         flawed += flaws > 0
         verdict = words.count(flaws, "flaw") if flaws else "good"

@@ -2,21 +2,53 @@
 
 import os
 import re
+import shlex
+import textwrap
+from typing import Final
 
 import click
 
 from cctm.cli import terminal, words
 from cctm.cli.client import Client, connect
 from cctm.cli.commands.attach import attach, check_place
-from cctm.cli.errors import UserError
+from cctm.cli.errors import MistakeError, UserError
+from cctm.cli.parameters import NAME
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
 
+SHOWN_CHARS: Final = 200  # of a command line in a sentence
+
+
+class _New(click.Command):
+    """Refuses what could be an option of the command to run, or one of ours."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """
+        Raises:
+            MistakeError: a word behind the command looks like an option, and no `--` says whose.
+        """
+        given = tuple(args)
+        rest = super().parse_args(ctx, args)
+        argv: tuple[str, ...] = ctx.params.get("argv", ())
+        ours = given[: len(given) - len(argv)]
+        option = next((word for word in argv[1:] if word.startswith("-") and word != "-"), None)
+        if option is not None and ours[-1:] != ("--",):
+            said = textwrap.shorten(shlex.join((*ours, "--", *argv)), SHOWN_CHARS, placeholder=" …")
+            raise MistakeError(
+                f"{option} stands behind the command {argv[0]}, without a `--` before it.",
+                f"Put our options first, then `--`, then the command: `cctm new {said}`.",
+            )
+        return rest
+
 
 @click.command(
-    epilog="Example: cctm new -n build -- make -j4", context_settings={"ignore_unknown_options": False}
+    cls=_New,
+    epilog="Example: cctm new -n build -- make -j4",
+    context_settings={"allow_interspersed_args": False},
 )
-@click.option("-n", "--name", default="", metavar="NAME", help="Name it; without, the lowest free number.")
+@click.option(
+    "-n", "--name", default=None, type=NAME, metavar="NAME", help="Name it; without, the lowest free number."
+)
 @click.option("-d", "--detached", is_flag=True, help="Open it without attaching; print its name.")
 @click.option("--size", metavar="COLSxROWS", default=None, help="Its size while nobody is attached.")
 @click.option("--cwd", metavar="DIR", default=None, help="Start there instead of here.")
@@ -24,7 +56,7 @@ from cctm.protocol.control import replies, requests
 @click.option("--nested", is_flag=True, help="Attach even inside a terminal of CCTM.")
 @click.argument("argv", metavar="[-- COMMAND…]", nargs=-1, type=click.UNPROCESSED)
 def command(
-    name: str,
+    name: str | None,
     detached: bool,  # noqa: FBT001
     size: str | None,
     cwd: str | None,
@@ -40,7 +72,9 @@ def command(
         check_place(nested=nested)
     home = Home.locate(os.environ)
     with connect(home) as client:
-        created = open_terminal(client, argv=argv, name=name, cwd=cwd, size=size, record_input=record_input)
+        created = open_terminal(
+            client, argv=argv, name=name or "", cwd=cwd, size=size, record_input=record_input
+        )
         if detached:
             click.echo(words.printable(created.name))
             return
@@ -90,7 +124,5 @@ def _directory(cwd: str | None) -> str:
 def _parse_size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
     if match is None or not all(1 <= int(number) <= 65535 for number in match.groups()):
-        raise click.BadParameter(
-            f"{text!r} is not a size. Say columns and rows, as in 80x24.", param_hint="--size"
-        )
+        raise MistakeError(f"{text!r} is not a size.", "Say columns and rows, as in 80x24.")
     return int(match[1]), int(match[2])

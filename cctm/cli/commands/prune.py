@@ -7,9 +7,10 @@ import click
 
 from cctm.cli import words
 from cctm.cli.client import connect
-from cctm.cli.errors import UserError
+from cctm.cli.commands.ls import ask_rows
+from cctm.cli.errors import MistakeError, UserError
 from cctm.home import Home
-from cctm.protocol.control import replies, requests
+from cctm.protocol.control import requests
 
 MOST = 2**63 - 1  # that a message carries; more than anything that is compared with it
 _UNITS_S = {"s": 1, "m": words.MINUTE_S, "h": words.HOUR_S, "d": words.DAY_S, "w": 7 * words.DAY_S}
@@ -21,7 +22,9 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | 
         return None
     match = re.fullmatch(r"([0-9]{1,9})([smhdw])", value)
     if match is None:
-        raise click.BadParameter(f"{value!r} is not an age. Say 30d, 12h or 2w.")
+        raise MistakeError(
+            f"{value!r} is not an age.", "Say 30d, 12h or 2w: a number and one of s, m, h, d, w."
+        )
     return min(int(match[1]) * _UNITS_S[match[2]], MOST // 1_000_000)
 
 
@@ -30,37 +33,41 @@ def _bytes(_context: click.Context, _parameter: click.Parameter, value: str | No
         return None
     match = re.fullmatch(r"([0-9]{1,12})([KMGT]?)(?:i?B)?", value)
     if match is None:
-        raise click.BadParameter(f"{value!r} is not a size. Say 500M or 20G.")
+        raise MistakeError(
+            f"{value!r} is not a size.", "Say 500M or 20G: a number of bytes, or one and K, M, G or T."
+        )
     return min(int(match[1]) * _UNITS_BYTES[match[2]], MOST)
 
 
 @click.command(epilog="Example: cctm prune --older-than 30d")
 @click.option(
-    "--older-than", "older_s", callback=_seconds, metavar="AGE", help="Those that ended longer ago: 30d."
+    "--older-than",
+    "older_s",
+    callback=_seconds,
+    metavar="AGE",
+    help="Delete those that ended longer ago than AGE: 12h, 30d, 2w (s, m, h, d or w).",
 )
 @click.option(
-    "--keep", "keep_bytes", callback=_bytes, metavar="SIZE", help="The oldest, until SIZE is left: 20G."
+    "--keep",
+    "keep_bytes",
+    callback=_bytes,
+    metavar="SIZE",
+    help="Delete the oldest until all records together take no more than SIZE: 500M, 20G (K, M, G or T).",
 )
 @click.option("-y", "--yes", is_flag=True, help="Delete without asking.")
 def command(older_s: int | None, keep_bytes: int | None, yes: bool) -> None:  # noqa: FBT001
-    """Delete records of terminals that have ended. There is no way back."""
+    """Delete records of terminals that have ended. There is no way back.
+
+    Shows which, and asks. With both options, first those that are older go, then the oldest until SIZE is left.
+    """
     if older_s is None and keep_bytes is None:
-        raise click.UsageError("Say which records: --older-than AGE, --keep SIZE, or both.")
+        raise MistakeError("Which records is not said.", "Say --older-than AGE, --keep SIZE, or both.")
     older_us = None if older_s is None else older_s * 1_000_000
     with connect(Home.locate(os.environ)) as client:
-
-        def ask(*, only_say: bool) -> list[replies.Row]:
-            client.send(requests.Prune(older_us, keep_bytes, only_say))
-            rows: list[replies.Row] = []
-            while True:
-                part = client.expect(replies.Listing)
-                rows += part.rows
-                if not part.more:
-                    return rows
-
-        rows = ask(only_say=True)
+        request = requests.Prune(older_us, keep_bytes, only_say=True)
+        rows = ask_rows(client, request)
         for row in rows:
-            click.echo(f"{words.size(row.stored_bytes):>9}  {words.printable(row.name)}  {words.state(row)}")
+            click.echo(words.record(row))
         if not rows:
             click.echo("Nothing to delete.", err=True)
             return
@@ -69,6 +76,6 @@ def command(older_s: int | None, keep_bytes: int | None, yes: bool) -> None:  # 
             if not os.isatty(0):
                 raise UserError(f"{what} would be deleted.", "Say --yes to delete.")
             click.confirm(f"Delete {what}?", abort=True, err=True)
-        deleted = ask(only_say=False)
+        deleted = ask_rows(client, request._replace(only_say=False))
         freed = words.size(sum(row.stored_bytes for row in deleted))
         click.echo(f"Deleted {words.count(len(deleted), 'record')} ({freed}).")

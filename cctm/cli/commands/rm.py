@@ -5,14 +5,15 @@ import os
 import click
 
 from cctm.cli.client import connect
+from cctm.cli.each import ask_for_each
+from cctm.cli.parameters import TERMINAL
 from cctm.home import Home
-from cctm.protocol.control import replies, requests
+from cctm.protocol.control import requests
 
 
 @click.command(epilog="Example: cctm rm build")
-@click.argument("targets", metavar="TERMINAL…", nargs=-1, required=True)
+@click.argument("targets", metavar="TERMINAL…", nargs=-1, required=True, type=TERMINAL)
 def command(targets: tuple[str, ...]) -> None:
-    """Delete the record of a TERMINAL that has ended. There is no way back."""
+    """Delete the record of each TERMINAL, which must have ended. There is no way back."""
     with connect(Home.locate(os.environ)) as client:
-        for target in targets:
-            client.ask(requests.Remove(target), replies.Done)
+        ask_for_each(client, map(requests.Remove, targets))

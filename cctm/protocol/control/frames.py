@@ -17,6 +17,9 @@ from cctm.protocol.errors import LocalError, MalformedError
 
 VERSION: Final = 0
 MAX_FRAME: Final = 1024 * 1024
+MAX_FRAME_ITEMS: Final = (
+    MAX_FRAME // 3
+)  # an argument of one character takes three bytes: their size is the limit
 MAX_OUTPUT: Final = 64 * 1024
 LENGTH_BYTES: Final = 4
 
@@ -45,6 +48,9 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     22: requests.Kick,
     23: requests.Join,
     24: requests.AskShares,
+    25: requests.Hold,
+    26: requests.Show,
+    27: requests.AskScreen,
     64: replies.Welcome,
     65: replies.Refused,
     66: replies.Done,
@@ -54,7 +60,7 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     70: replies.Output,
     71: replies.Painted,
     72: replies.History,
-    73: replies.Skipped,
+    73: replies.Repaint,
     74: replies.Resized,
     75: replies.NameChanged,
     76: replies.Notice,
@@ -67,6 +73,7 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     83: replies.Link,
     84: replies.Clients,
     85: replies.Shares,
+    86: replies.Screen,
 }
 TYPES: Final = {message: number for number, message in MESSAGES.items()}
 
@@ -114,6 +121,9 @@ def _fits(message: type[tuple[object, ...]], values: Value) -> bool:
     )
 
 
+_OUTPUT: Final = bytes((0x90 + 1 + len(replies.Output._fields), TYPES[replies.Output]))
+
+
 def encode_message(message: tuple[object, ...]) -> bytes:
     """A whole frame.
 
@@ -127,14 +137,15 @@ def encode_message(message: tuple[object, ...]) -> bytes:
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 
-def output_head(size: int) -> bytes:
+def output_head(offset: int, size: int) -> bytes:
     """What stands before the *size* bytes of an Output in its frame, so that they need not be copied into one."""
+    head = _OUTPUT + encode(offset)
     if size < 1 << 8:
-        head = bytes((0x92, TYPES[replies.Output], 0xC4, size))
+        head += bytes((0xC4, size))
     elif size < 1 << 16:
-        head = bytes((0x92, TYPES[replies.Output], 0xC5)) + size.to_bytes(2, "big")
+        head += b"\xc5" + size.to_bytes(2, "big")
     else:
-        head = bytes((0x92, TYPES[replies.Output], 0xC6)) + size.to_bytes(4, "big")
+        head += b"\xc6" + size.to_bytes(4, "big")
     return (len(head) + size).to_bytes(LENGTH_BYTES, "big") + head
 
 
@@ -144,7 +155,7 @@ def decode_message_untrusted(body: bytes | memoryview) -> tuple[object, ...]:
     Raises:
         MalformedError: not a message of the table.
     """
-    values = decode_untrusted(body, MAX_FRAME)
+    values = decode_untrusted(body, MAX_FRAME, MAX_FRAME_ITEMS)
     if not isinstance(values, list) or not values or type(values[0]) is not int:
         raise MalformedError("control message")
     message = MESSAGES.get(values[0])

@@ -69,26 +69,31 @@ class Attached(NamedTuple):
 
 
 class Output(NamedTuple):
+    """The program's own bytes from `offset` of the stream on. What lies between two of them was not for clients."""
+
+    offset: int
     data: bytes
 
 
 class Painted(NamedTuple):
-    """Bytes of the painter: they bring the client's screen to the state of the fold."""
+    """Bytes that draw the screen, or change what is drawn: for the client's terminal as they are."""
 
     data: bytes
 
 
 class History(NamedTuple):
-    """What a client shows before the live output; queries are cut out, nothing answers."""
+    """Lines from before the screen, to be printed once, so that the client's own terminal can scroll back."""
 
     data: bytes
 
 
-class Skipped(NamedTuple):
-    """The client fell behind and goes on at `offset`: this many bytes were not sent to it (they are recorded)."""
+class Repaint(NamedTuple):
+    """What the client's terminal shows is void, and `mode` is how it is served from here on.
 
-    length: int
-    offset: int
+    The client ends what may be an unfinished sequence and undoes the modes that it has seen; then Painted draws all.
+    """
+
+    mode: int
 
 
 class Resized(NamedTuple):
@@ -158,3 +163,17 @@ class Shares(NamedTuple):
     """[link id, role, expiry or nil, guests] each."""
 
     rows: list[Value]
+
+
+class Screen(NamedTuple):
+    """What a terminal shows: size, cursor (from 0), title, the rows' text, and bytes that draw it."""
+
+    cols: int
+    rows: int
+    cursor_col: int
+    cursor_row: int
+    cursor_visible: bool
+    alternate: bool
+    title: str
+    lines: list[Value]
+    drawn: bytes

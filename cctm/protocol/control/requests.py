@@ -151,3 +151,21 @@ class Join(NamedTuple):
 
 class AskShares(NamedTuple):
     target: str
+
+
+class Hold(NamedTuple):
+    """The client shows something of its own: send nothing that draws until Show."""
+
+
+class Show(NamedTuple):
+    """Draw the screen again, in a window of this size."""
+
+    cols: int
+    rows: int
+
+
+class AskScreen(NamedTuple):
+    """What the terminal shows now; `drawn` of the reply is empty unless it is asked for."""
+
+    target: str
+    drawn: bool

@@ -8,6 +8,7 @@ import pytest
 
 from archive_fixtures import DEVICE, make_home, write_file
 from cctm.archive.device import (
+    NothingRecordedError,
     decode_device_file_untrusted,
     encode_device_file,
     load_device,
@@ -63,7 +64,14 @@ def test_anything_else_is_refused_and_left_alone(home, change):
 
 
 def test_a_missing_key_is_not_made_by_loading(home):
+    os.mkdir(os.path.join(home.archive, "00" * 32))
     with pytest.raises(HomeError, match="no device key"):
+        load_device(home)
+    assert not os.path.exists(home.device_key)
+
+
+def test_where_nothing_was_recorded_yet_no_key_is_missing(home):
+    with pytest.raises(NothingRecordedError, match="Nothing is recorded here yet"):
         load_device(home)
     assert not os.path.exists(home.device_key)
 

@@ -47,7 +47,8 @@ def names_in(home):
 
 
 def test_a_first_start_makes_an_empty_catalogue(home):
-    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    opening = open_or_rebuild(home, DEVICE)
+    catalogue, rebuilt = opening.catalogue, opening.rebuilt
     assert (catalogue.abouts(), rebuilt) == ([], None)
     catalogue.close()
 
@@ -56,7 +57,8 @@ def test_a_whole_catalogue_is_opened_as_it_is(home):
     recording = small_recording()
     recording.write(home)
     filled(home, recording)
-    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    opening = open_or_rebuild(home, DEVICE)
+    catalogue, rebuilt = opening.catalogue, opening.rebuilt
     assert rebuilt is None
     assert catalogue.keyframes(recording.channel) == []
     catalogue.close()
@@ -70,7 +72,8 @@ def test_a_missing_catalogue_is_rebuilt_from_the_segments(home):
     recording.closed(7)
     recording.write(home, segment_bytes=600)
     Recording(9).begin()
-    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    opening = open_or_rebuild(home, DEVICE)
+    catalogue, rebuilt = opening.catalogue, opening.rebuilt
     assert (rebuilt.aside, rebuilt.channels, rebuilt.lost) == ("", 1, (recording.channel,))
     about = catalogue.about(recording.channel)
     assert (about.name, about.argv, about.cwd, about.created_us) == ("new name", (b"bash",), b"/", WALL_US)
@@ -92,7 +95,8 @@ def test_a_catalogue_of_an_older_version_is_rebuilt_and_keeps_its_seeds(home):
     connection = sqlite3.connect(home.catalogue)
     connection.execute(f"PRAGMA user_version = {SCHEMA - 1}")
     connection.close()
-    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    opening = open_or_rebuild(home, DEVICE)
+    catalogue, rebuilt = opening.catalogue, opening.rebuilt
     assert (rebuilt.channels, rebuilt.lost) == (1, ())
     assert catalogue.checkpoints(recording.channel)[0].ended == (How.EXITED, 7)
     catalogue.close()
@@ -107,7 +111,8 @@ def test_a_damaged_catalogue_is_set_aside_and_its_readable_seeds_are_kept(home):
     connection.execute("PRAGMA application_id = 1")
     connection.close()
     damaged = read_file(home.catalogue)
-    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    opening = open_or_rebuild(home, DEVICE)
+    catalogue, rebuilt = opening.catalogue, opening.rebuilt
     assert rebuilt.lost == ()
     assert read_file(rebuilt.aside) == damaged
     assert catalogue.writer(recording.channel) == recording.writer_key.seed
@@ -120,7 +125,8 @@ def test_what_is_set_aside_is_never_written_over(home):
     asides = []
     for text in (b"first", b"second"):
         write_file(home.catalogue, text * 5_000)
-        catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+        opening = open_or_rebuild(home, DEVICE)
+        catalogue, rebuilt = opening.catalogue, opening.rebuilt
         catalogue.close()
         asides.append((rebuilt.aside, read_file(rebuilt.aside)[:5]))
     assert len({aside for aside, _ in asides}) == 2
@@ -133,7 +139,8 @@ def test_seeds_survive_a_rebuild_that_was_interrupted_before_its_end(home):
     filled(home, recording)
     os.rename(home.catalogue, home.catalogue + ".damaged-1")
     write_file(home.catalogue + ".new", b"half of a new one")
-    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    opening = open_or_rebuild(home, DEVICE)
+    catalogue, rebuilt = opening.catalogue, opening.rebuilt
     assert rebuilt.lost == ()
     assert catalogue.writer(recording.channel) == recording.writer_key.seed
     catalogue.close()
@@ -238,11 +245,13 @@ def test_an_about_that_does_not_open_is_told_by_the_segments(home):
     spoil_about(home, gone)
     write_file(home.device_key, encode_device_file(DEVICE.seed))
     assert {terminal.channel for terminal in Archive(home).terminals()} == {one.channel, two.channel}
-    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    opening = open_or_rebuild(home, DEVICE)
+    catalogue, rebuilt = opening.catalogue, opening.rebuilt
     assert rebuilt is None
     assert {channel for channel, _ in catalogue.abouts()} == {one.channel, two.channel}
     assert catalogue.about(one.channel).argv == (b"bash",)
     assert catalogue.unreadable() == [gone.channel]
+    assert opening.unreadable == (gone.channel,)
     catalogue.close()
 
 
@@ -259,8 +268,10 @@ def test_a_channel_that_cannot_be_read_keeps_neither_a_reader_nor_a_start_from_t
     spoil_about(home, one)
     make_unreadable(path)
     assert [terminal.channel for terminal in Archive(home, DEVICE).terminals()] == [two.channel]
-    catalogue, _ = open_or_rebuild(home, DEVICE)
+    opening = open_or_rebuild(home, DEVICE)
+    catalogue = opening.catalogue
     assert (len(catalogue.abouts()), catalogue.unreadable()) == (1, [one.channel])
+    assert (opening.unreadable, opening.unremoved) == ((one.channel,), {})
     catalogue.close()
     rebuilt = rebuild(home, DEVICE)
     assert (rebuilt.channels, rebuilt.unread, rebuilt.lost) == (1, (one.channel,), ())

@@ -39,7 +39,8 @@ def interrupt(home, recording):
 
 def test_a_start_finishes_a_removal_with_its_row(home):
     interrupt(home, ONE)
-    catalogue, rebuilt = open_or_rebuild(home, DEVICE)
+    opening = open_or_rebuild(home, DEVICE)
+    catalogue, rebuilt = opening.catalogue, opening.rebuilt
     assert rebuilt is None
     assert catalogue.abouts() == [(TWO.channel, ABOUT)]
     assert catalogue.writer(ONE.channel) is None
@@ -50,7 +51,7 @@ def test_a_start_finishes_a_removal_with_its_row(home):
 def test_a_rebuild_does_not_bring_back_what_was_removed(home):
     interrupt(home, ONE)
     os.unlink(home.catalogue)
-    catalogue, _ = open_or_rebuild(home, DEVICE)
+    catalogue = open_or_rebuild(home, DEVICE).catalogue
     assert [channel for channel, _ in catalogue.abouts()] == [TWO.channel]
     catalogue.close()
     assert os.listdir(home.archive) == [TWO.channel.hex()]
@@ -78,6 +79,41 @@ def test_what_cannot_be_unlinked_is_forgotten_all_the_same_and_told(home):
     assert catalogue.abouts() == [(TWO.channel, ABOUT)]
     assert finish_removals(home.archive, catalogue) == {}
     catalogue.close()
+
+
+class FullCatalogue:
+    """It has room to forget once the files of *directory* are gone, and *is_roomy*."""
+
+    def __init__(self, directory, *, is_roomy):
+        self.directory = directory
+        self.is_roomy = is_roomy
+        self.forgotten = []
+
+    def forget(self, channel):
+        if not self.is_roomy or os.listdir(self.directory):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.forgotten.append(channel)
+
+
+def test_on_a_full_disk_a_start_unlinks_first_and_keeps_the_directory_until_it_can_forget(home):
+    interrupt(home, ONE)
+    removed = directory(home, ONE) + ".removed"
+    catalogue = FullCatalogue(removed, is_roomy=False)
+    failed = finish_removals(home.archive, catalogue)
+    assert {channel: error.errno for channel, error in failed.items()} == {ONE.channel: errno.ENOSPC}
+    assert os.listdir(removed) == []
+    catalogue.is_roomy = True
+    assert finish_removals(home.archive, catalogue) == {}
+    assert catalogue.forgotten == [ONE.channel]
+    assert os.listdir(home.archive) == [TWO.channel.hex()]
+
+
+def test_making_room_follows_no_link(home, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kept").touch()
+    os.symlink(tmp_path / "elsewhere", tmp_path / "link")
+    Disk().empty_directory(str(tmp_path / "link"))
+    assert os.listdir(tmp_path / "elsewhere") == ["kept"]
 
 
 def test_only_what_we_would_have_named_is_removed(home):

@@ -315,6 +315,66 @@ def test_files_that_cannot_be_unlinked_are_left_for_the_next_start(start):
     assert [os.path.dirname(path) for path in disk.shown()] == [f"/archive/{ref().channel.hex()}.removed"]
 
 
+class FullCatalogue:
+    """There is room to forget once the files are gone, and *is_roomy*."""
+
+    def __init__(self, disk, *, is_roomy=True):
+        self.disk = disk
+        self.is_roomy = is_roomy
+        self.forgotten = []
+
+    def forgets(self, name):
+        def forget():
+            if self.disk.shown() or not self.is_roomy:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.forgotten.append(name)
+
+        return forget
+
+
+def test_where_there_is_no_room_to_forget_the_files_are_unlinked_first(start):
+    disk = MemoryDisk()
+    storage = start(disk=disk)
+    storage.put(ref(), b"one")
+    storage.barrier().result(PATIENCE_S)
+    catalogue = FullCatalogue(disk)
+    storage.remove(ref().channel, catalogue.forgets("it")).result(PATIENCE_S)
+    assert catalogue.forgotten == ["it"]
+    assert disk.log[-4:] == ["rename", "sync_directory", "empty_directory", "remove_tree"]
+    assert disk.directories == {"/archive"}
+
+
+def test_what_cannot_be_forgotten_even_then_is_with_the_next_removal_and_until_then_its_directory_tells(
+    start,
+):
+    disk = MemoryDisk()
+    storage = start(disk=disk)
+    for number in (1, 2):
+        storage.put(ref(number), b"one")
+        storage.barrier().result(PATIENCE_S)
+    catalogue = FullCatalogue(disk, is_roomy=False)
+    storage.remove(ref(1).channel, catalogue.forgets("first")).result(PATIENCE_S)
+    assert catalogue.forgotten == []
+    assert f"/archive/{ref(1).channel.hex()}.removed" in disk.directories
+    catalogue.is_roomy = True
+    storage.remove(ref(2).channel, catalogue.forgets("second")).result(PATIENCE_S)
+    assert sorted(catalogue.forgotten) == ["first", "second"]
+    assert disk.directories == {"/archive"}
+
+
+def test_what_could_not_be_forgotten_is_when_the_storage_closes(start):
+    disk = MemoryDisk()
+    storage = start(disk=disk)
+    storage.put(ref(), b"one")
+    storage.barrier().result(PATIENCE_S)
+    catalogue = FullCatalogue(disk, is_roomy=False)
+    storage.remove(ref().channel, catalogue.forgets("it")).result(PATIENCE_S)
+    catalogue.is_roomy = True
+    storage.close()
+    assert catalogue.forgotten == ["it"]
+    assert disk.directories == {"/archive"}
+
+
 def test_whatever_has_the_channels_name_is_removed_but_not_what_it_leads_to(start, tmp_path):
     archive, elsewhere = tmp_path / "archive", tmp_path / "elsewhere"
     archive.mkdir()

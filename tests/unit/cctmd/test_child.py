@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cctm.cctmd.child import program, shown_command
+from cctm.cctmd.child import ELLIPSIS, program, recorded_argv, shown_command
+from cctm.protocol.events import MAX_ARGV, MAX_ARGV_BYTES
 
 SPEC = (Path(__file__).parents[3] / "SPEC.md").read_text()
 [LISTED] = re.findall(r"\*\*9\.1 The child\*\* gets the caller's environment without ([^;]+);", SPEC)
@@ -88,3 +89,25 @@ def test_a_user_without_a_passwd_entry_gets_the_standard_shell():
 def test_a_command_is_shown_as_a_shell_would_read_it_and_always_as_text():
     assert shown_command((b"echo", b"two words", b"it's")) == "echo 'two words' 'it'\"'\"'s'"
     assert shown_command((b"cat", b"\xff.txt")).encode() == "cat '\ufffd.txt'".encode()
+
+
+@pytest.mark.parametrize("argv", [[b"true"], [b"x"] * MAX_ARGV, [b"", b"x" * MAX_ARGV_BYTES]])
+def test_a_command_line_that_fits_is_recorded_whole(argv):
+    assert recorded_argv(argv) == tuple(argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "kept"),
+    [
+        ([b"x"] * (MAX_ARGV + 1), MAX_ARGV - 1),
+        ([b"prog", *[b"x" * 1000] * 200], 1 + (MAX_ARGV_BYTES - len(ELLIPSIS) - 4) // 1000),
+        ([b"prog", b"x" * MAX_ARGV_BYTES, b"y"], 1),
+    ],
+)
+def test_of_a_longer_command_line_the_beginning_is_recorded_and_an_ellipsis(argv, kept):
+    assert recorded_argv(argv) == (*argv[:kept], ELLIPSIS)
+
+
+def test_of_a_program_whose_name_alone_is_too_long_the_beginning_is_recorded():
+    name, ellipsis = recorded_argv([b"x" * (MAX_ARGV_BYTES + 1)])
+    assert (len(name) + len(ellipsis), ellipsis) == (MAX_ARGV_BYTES, ELLIPSIS)

@@ -10,7 +10,7 @@ import trio.testing
 from cctm.cctmd.feed import MAX_QUEUED_MESSAGES, Feed
 from cctm.cctmd.recent import ATTACHED_LIMIT, Recent
 from cctm.protocol.control.frames import MAX_OUTPUT, FrameReader
-from cctm.protocol.control.replies import Ended, History, NameChanged, Notice, Output, Skipped
+from cctm.protocol.control.replies import Ended, History, NameChanged, Notice, Output
 
 
 class Peer:
@@ -91,7 +91,7 @@ async def test_output_is_sent_at_once():
         recent = following(feed)
         grow(feed, recent, b"one ")
         grow(feed, recent, b"two")
-        assert peer.read_all() == [Output(b"one "), Output(b"two")]
+        assert peer.read_all() == [Output(0, b"one "), Output(4, b"two")]
         assert feed.behind_bytes == 0
 
 
@@ -155,7 +155,7 @@ async def test_messages_keep_their_order_and_go_before_output_that_waits():
             nursery.start_soon(feed.run)
             with closing(nursery):
                 await until(lambda: peer.read() + len(peer.output) >= len(b"output") and peer.output)
-        assert peer.messages == [*first, NameChanged("new"), NameChanged("newer"), Output(b"output")]
+        assert peer.messages == [*first, NameChanged("new"), NameChanged("newer"), Output(0, b"output")]
 
 
 async def test_a_frame_that_was_taken_in_part_is_finished_before_anything_else():
@@ -178,28 +178,47 @@ async def test_a_frame_that_was_taken_in_part_is_finished_before_anything_else()
         assert names == [str(start) for start in range(0, len(data), 60_000)]
 
 
-async def test_a_reader_that_stopped_skips_what_is_no_longer_kept_and_is_told_how_much():
+async def test_who_cannot_be_sent_what_is_no_longer_kept_is_reported_and_followed_no_more():
     with connected() as (feed, peer):
         recent = following(feed)
         recent.limit = 100_000
-        sent = b""
+        lost = []
+        feed.on_lost = lambda: lost.append(feed.behind_bytes)
         while not feed._blocked:
             grow(feed, recent, b"a" * 50_000)
-            sent += b"a" * 50_000
         for _ in range(100):
             grow(feed, recent, b"b" * 50_000)
         assert feed.behind_bytes > 4_000_000
-        newest = recent.read(recent.base, recent.end)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(feed.run)
             with closing(nursery):
-                await until(lambda: not peer.read() and feed.behind_bytes == 0)
-        [skipped] = [message for message in peer.messages if isinstance(message, Skipped)]
-        before = peer.messages[: peer.messages.index(skipped)]
-        behind = peer.messages[peer.messages.index(skipped) + 1 :]
-        seen = sum(len(message.data) for message in before)
-        assert skipped == Skipped(recent.base - seen, recent.base)
-        assert b"".join(message.data for message in behind) == newest
+                await until(lambda: not peer.read() and lost)
+        assert lost == [0]
+        assert b"b" not in peer.output[:-100_000]
+
+
+async def test_who_has_taken_everything_is_reported():
+    with connected() as (feed, peer):
+        recent = following(feed)
+        drained = []
+        feed.on_drained = lambda: drained.append(feed.is_clear)
+        while feed.is_clear:
+            grow(feed, recent, b"a" * 50_000)
+        assert drained == []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(feed.run)
+            with closing(nursery):
+                await until(lambda: not peer.read() and drained)
+        assert drained == [True]
+
+
+async def test_what_is_for_no_client_is_passed_over():
+    with connected() as (feed, peer):
+        recent = following(feed)
+        grow(feed, recent, b"before")
+        recent.hide(b"a question")
+        grow(feed, recent, b"after")
+        assert peer.read_all() == [Output(0, b"before"), Output(16, b"after")]
 
 
 async def test_what_a_stopped_reader_costs_does_not_grow_with_the_output():

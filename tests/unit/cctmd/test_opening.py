@@ -1,6 +1,7 @@
 """Why a program could not be started is said in words, by step and cause."""
 
 import errno
+import os
 
 import pytest
 
@@ -9,6 +10,8 @@ from cctm.cctmd.opening import _in_words, _pairs
 from cctm.keeper.wire import Where
 from cctm.protocol.control.values import Reason
 
+ONE_KIB, ALL_KIB = os.sysconf("SC_PAGESIZE") * 32 // 1024, os.sysconf("SC_ARG_MAX") // 1024
+
 
 @pytest.mark.parametrize(
     ("where", "number", "words"),
@@ -16,7 +19,12 @@ from cctm.protocol.control.values import Reason
         (Where.EXEC, errno.ENOENT, "There is no command 'prog'."),
         (Where.EXEC, errno.EACCES, "'prog' may not be executed."),
         (Where.EXEC, errno.ENOEXEC, "'prog' is not a program."),
-        (Where.EXEC, errno.E2BIG, "'prog' cannot be started: argument list too long."),
+        (
+            Where.EXEC,
+            errno.E2BIG,
+            f"The command line of 'prog' is too long for this system, which takes {ONE_KIB} KiB of one argument, "
+            f"and {ALL_KIB} KiB of all and the environment.",
+        ),
         (Where.CWD, errno.ENOTDIR, "The directory '/dir' cannot be entered: not a directory."),
         (Where.PTY, errno.EMFILE, "There are no file descriptors left for another terminal."),
         (Where.PTY, errno.ENFILE, "There are no file descriptors left for another terminal."),

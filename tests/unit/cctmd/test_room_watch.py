@@ -8,22 +8,10 @@ import pytest
 from cctm.archive.room import Limits
 from cctm.cctmd.room import RESUMED_TEXT, ROOM_TEXT, RoomWatch
 from cctm.cctmd.terminal import QUOTA_TEXT, Ending, Held
-from cctm.protocol.control.values import Severity
 from cctm.protocol.events import How
-from daemon_parts import opened, running_daemon
+from daemon_parts import Watcher, opened, running_daemon
 
 TOO_MUCH = 1 << 62
-
-
-class Told:
-    """A client that remembers what it was told."""
-
-    def __init__(self):
-        self.feed = self
-        self.notices = []
-
-    def send(self, notice):
-        self.notices.append((notice.severity, notice.text))
 
 
 @pytest.fixture
@@ -34,7 +22,7 @@ async def daemon(tmp_path):
 
 async def watched(daemon, name="work"):
     terminal, _ = await opened(daemon, name)
-    client = Told()
+    client = Watcher()
     terminal.join(client)
     return terminal, client
 
@@ -43,7 +31,7 @@ async def test_with_room_nothing_happens(daemon):
     terminal, client = await watched(daemon)
     room = RoomWatch(daemon.home.archive, Limits(0))
     await room.look(daemon.terminals)
-    assert (daemon.terminals.stalled, terminal.held, client.notices) == ("", "", [])
+    assert (daemon.terminals.stalled, terminal.held, client.said) == ("", "", [])
 
 
 async def test_without_room_every_terminal_waits_and_clients_are_told_once(daemon):
@@ -54,12 +42,12 @@ async def test_without_room_every_terminal_waits_and_clients_are_told_once(daemo
         await room.look(daemon.terminals)
     assert daemon.terminals.stalled == Held.ROOM.value
     assert terminal.held == other.held == Held.ROOM.value
-    assert client.notices == [(Severity.WARNING, ROOM_TEXT)]
+    assert client.said == [ROOM_TEXT]
     room._limits = Limits(0)
     for _ in range(3):
         await room.look(daemon.terminals)
     assert (daemon.terminals.stalled, terminal.held, other.held) == ("", "", "")
-    assert client.notices[1:] == [(Severity.INFO, RESUMED_TEXT)]
+    assert client.said[1:] == [RESUMED_TEXT]
     assert not terminal.recorder.pending
 
 
@@ -73,7 +61,7 @@ async def test_a_storage_that_fails_is_told_with_its_cause_until_it_works(daemon
     assert terminal.held == ""
     room.resumed()
     await room.look(daemon.terminals)
-    assert [cause in text for _, text in client.notices] == [True, False]
+    assert [cause in text for text in client.said] == [True, False]
     assert daemon.terminals.stalled == ""
 
 
@@ -85,23 +73,24 @@ async def test_a_terminal_at_its_quota_waits_alone_and_its_clients_are_told_once
     for _ in range(3):
         await room.look(daemon.terminals)
     assert (terminal.held, other.held, daemon.terminals.stalled) == (Held.QUOTA.value, "", "")
-    assert client.notices == [(Severity.WARNING, QUOTA_TEXT)]
-    assert bystander.notices == []
+    assert client.said == [QUOTA_TEXT]
+    assert bystander.said == []
     room._limits = Limits(0, quota_bytes=2000)
     await room.look(daemon.terminals)
     assert terminal.held == ""
 
 
-async def test_the_end_of_a_terminal_at_its_quota_is_stored_all_the_same(daemon):
+async def test_the_end_of_a_terminal_at_its_quota_is_stored_at_once(daemon):
     terminal, _ = await watched(daemon)
     terminal.viewers.clear()
     terminal.stored_bytes = 1000
     room = RoomWatch(daemon.home.archive, Limits(0, quota_bytes=1000))
     await room.look(daemon.terminals)
+    terminal.recorder.output(b"the rest")
     terminal.end(Ending(How.EXITED, 0))
-    assert terminal.recorder.pending
-    await room.look(daemon.terminals)
     assert not terminal.recorder.pending
+    await room.look(daemon.terminals)
+    assert terminal.held == ""
 
 
 async def test_both_reasons_are_said_together(daemon):

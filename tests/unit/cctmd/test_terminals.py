@@ -18,7 +18,7 @@ from cctm.cctmd.terminal import Ending, Held
 from cctm.protocol.control import requests
 from cctm.protocol.control.values import Reason
 from cctm.protocol.events import How
-from daemon_parts import SetClock, opened, running_daemon
+from daemon_parts import SetClock, Watcher, opened, running_daemon
 
 
 @pytest.fixture
@@ -202,16 +202,8 @@ async def test_what_is_stored_after_the_daemon_left_is_for_the_next_one(daemon):
 
 
 async def test_clients_are_told_of_size_and_name_but_not_of_their_own_doing(daemon):
-    class Told:
-        def __init__(self):
-            self.feed = self
-            self.messages = []
-
-        def send(self, message):
-            self.messages.append(message)
-
     terminal, _ = await opened(daemon)
-    one, other = Told(), Told()
+    one, other = Watcher(), Watcher()
     terminal.join(one)
     terminal.join(other)
     terminal.resize(100, 30, by=one)
@@ -223,8 +215,7 @@ async def test_clients_are_told_of_size_and_name_but_not_of_their_own_doing(daem
     assert terminal.name == "new"
     rows, cols = os.get_terminal_size(terminal.pty.master)[::-1]
     assert (cols, rows) == (100, 30)
-    terminal.nudge()
-    assert os.get_terminal_size(terminal.pty.master) == (100, 30)
+    assert (one.sizes, other.sizes) == (1, 1)
     terminal.leave(one)
     terminal.leave(one)
     terminal.leave(other)

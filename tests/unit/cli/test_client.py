@@ -1,5 +1,6 @@
 """A command's side of the connection, against a daemon that answers oddly: every mistake becomes a sentence."""
 
+import contextlib
 import os
 import socket
 
@@ -86,7 +87,7 @@ def test_a_daemon_that_leaves_without_having_read_the_question_is_said(pair):
 )
 def test_what_no_message_can_carry_is_said(pair, request_):
     client, _ = pair
-    with pytest.raises(UserError, match="too long, or not text"):
+    with pytest.raises(UserError, match="longer than the 1024 KiB that a request may have, or not UTF-8"):
         client.send(request_)
 
 
@@ -98,42 +99,50 @@ def test_where_no_daemon_runs_there_is_no_connection(tmp_path):
     assert try_connect(home) is None
 
 
-def test_a_daemon_that_leaves_while_it_is_greeted_is_none(tmp_path):
+@pytest.fixture
+def listener(tmp_path):
+    """A daemon's control socket, which nobody serves yet; and its home."""
     home = make_home(tmp_path / "home")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(home.control_socket)
-        listener.listen()
-        pid = os.fork()
-        if pid == 0:
-            listener.accept()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(home.control_socket)
+        listening.listen()
+        yield listening, home
+
+
+@contextlib.contextmanager
+def served(listening, serve):
+    """Another process does *serve* with the next connection."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            serve(listening.accept()[0])
+        finally:
             os._exit(0)
+    yield
+    os.waitpid(pid, 0)
+
+
+def test_a_daemon_that_leaves_while_it_is_greeted_is_none(listener):
+    listening, home = listener
+    with served(listening, socket.socket.close):
         assert try_connect(home) is None
-        os.waitpid(pid, 0)
 
 
-def test_a_daemon_that_does_not_answer_is_named_with_what_to_do(tmp_path, monkeypatch):
+def test_a_daemon_that_does_not_answer_is_named_with_what_to_do(listener, monkeypatch):
+    _, home = listener  # as of a stopped process: the kernel takes the connection, and nobody reads it
     monkeypatch.setattr(client_module, "GREETING_S", 0.05)
-    home = make_home(tmp_path / "home")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(home.control_socket)
-        listener.listen()  # as a stopped process does: the kernel takes the connection, and nobody reads it
-        with pytest.raises(DaemonSilentError) as caught:
-            try_connect(home)
+    with pytest.raises(DaemonSilentError) as caught:
+        try_connect(home)
     assert f"pid {os.getpid()}" in caught.value.what
     assert f"kill -CONT {os.getpid()}" in caught.value.advice
 
 
-def test_a_daemon_of_another_version_is_said(tmp_path):
-    home = make_home(tmp_path / "home")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(home.control_socket)
-        listener.listen()
-        pid = os.fork()
-        if pid == 0:
-            connection, _ = listener.accept()
-            connection.recv(1000)
-            answered(connection, replies.Refused(Reason.VERSION, "Versions differ.", "Restart it."))
-            os._exit(0)
-        with pytest.raises(RefusedError, match="Versions differ"):
-            try_connect(home)
-        os.waitpid(pid, 0)
+def test_a_daemon_of_another_version_is_said(listener):
+    listening, home = listener
+
+    def refuse(connection):
+        connection.recv(1000)
+        answered(connection, replies.Refused(Reason.VERSION, "Versions differ.", "Restart it."))
+
+    with served(listening, refuse), pytest.raises(RefusedError, match="Versions differ"):
+        try_connect(home)

@@ -50,12 +50,6 @@ def test_help_lists_every_command_in_the_order_of_use_with_an_example(flag):
     assert "cctm new -n build -- make" in shown
 
 
-def test_an_unknown_command_is_refused():
-    done = CliRunner().invoke(cctm, ["frobnicate"])
-    assert done.exit_code == 2
-    assert "No such command" in done.output
-
-
 @pytest.mark.parametrize(
     "name", ["daemon start", "daemon stop", "daemon restart", "daemon status", "log verify"]
 )

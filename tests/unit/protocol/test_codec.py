@@ -148,6 +148,7 @@ def test_items_are_counted_over_all_arrays_together():
     assert len(decode_untrusted(b"\x94" + inner * 4, MAX_ITEMS + 13)) == 4  # 4 + 4 × 16,383 = the limit
     with pytest.raises(MalformedError, match="too many items"):
         decode_untrusted(b"\x95" + inner * 4 + b"\x90", MAX_ITEMS + 14)
+    assert len(decode_untrusted(b"\x95" + inner * 4 + b"\x90", MAX_ITEMS + 14, MAX_ITEMS + 1)) == 5
 
 
 @pytest.mark.parametrize("value", [2**64, -(2**63) - 1, "\ud800", object()])

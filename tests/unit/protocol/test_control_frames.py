@@ -87,7 +87,7 @@ def test_a_field_more_or_less_is_refused(message):
 @pytest.mark.parametrize(
     "value",
     [
-        *([0], [25], [63], [86], [255], [-1], [2**40], [True], ["1"], [b"\1"]),
+        *([0], [63], [63], [86], [255], [-1], [2**40], [True], ["1"], [b"\1"]),
         *([], [None], [[1]], None, 1, b"", "Hello", [[]]),
     ],
     ids=repr,
@@ -97,17 +97,18 @@ def test_what_is_no_message_is_refused(value):
         decode_message_untrusted(encode(value))
 
 
+@pytest.mark.parametrize("offset", [0, 127, 128, 65_536, 1 << 32, (1 << 63) - 1])
 @pytest.mark.parametrize("size", [0, 1, 127, 255, 256, 65_535, 65_536, 100_000])
-def test_output_is_framed_without_a_copy_as_it_would_be_with_one(size):
+def test_output_is_framed_without_a_copy_as_it_would_be_with_one(offset, size):
     data = b"x" * size
-    assert output_head(size) + data == encode_message(replies.Output(data))
+    assert output_head(offset, size) + data == encode_message(replies.Output(offset, data))
 
 
 def test_a_message_that_no_frame_can_hold_is_not_made():
-    most = MAX_FRAME - len(body(encode_message(replies.Output(b"x" * 100_000)))) + 100_000
-    assert decode_message_untrusted(body(encode_message(replies.Output(b"x" * most)))).data == b"x" * most
+    most = MAX_FRAME - len(body(encode_message(replies.Output(0, b"x" * 100_000)))) + 100_000
+    assert decode_message_untrusted(body(encode_message(replies.Output(0, b"x" * most)))).data == b"x" * most
     with pytest.raises(LocalError):
-        encode_message(replies.Output(b"x" * (most + 1)))
+        encode_message(replies.Output(0, b"x" * (most + 1)))
 
 
 def test_text_that_has_no_utf8_is_not_made():

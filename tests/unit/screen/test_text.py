@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from cctm.screen.text import MAX_LINE, TextLines
+from cctm.screen.text import MAX_LINE, Piece, TextLines
 
 
 def lines(*pieces):
@@ -53,6 +53,12 @@ CASES = {
     "alternate screen": (b"before\r\n\x1b[?1049hvim\r\n~\x1b[5;5Hx\x1b[?1049lafter\n", ["before", "after"]),
     "older alternate screens": (b"\x1b[?47hx\x1b[?47la\x1b[?1047;25hy\x1b[?1047lb\n", ["ab"]),
     "a title on the alternate screen": (b"\x1b[?1049h\x1b]0;x\x07\x1b[?1049lend\n", ["end"]),
+    "colours on every line": (b"\x1b[31ma\x1b[0m\r\n\x1b[32mb  \x1b[m\n\x1b[33mc", ["a", "b", "c"]),
+    "lines that are plain, then busy, then plain": (
+        b"a\nb\nc\rd\ne\n\tf\ng",
+        ["a", "b", "d", "e", "        f", "g"],
+    ),
+    "two carriage returns": (b"abc\r\r\nd\n", ["abc", "d"]),
     "modes": (b"\x1b[?25l\x1b[?2004hx\x1b[4hy\n", ["xy"]),
     "wide text": ("界界 é €\r\n".encode(), ["界界 é €"]),
     "wide text overwritten": ("界x\rab\n".encode(), ["ab"]),
@@ -88,11 +94,18 @@ def test_a_line_of_a_megabyte_is_one_line():
 def test_a_longer_line_is_broken_at_the_same_place_however_it_comes():
     stream = b"x" * (2 * MAX_LINE + 10) + b"\n"
     expected = ["x" * MAX_LINE, "x" * MAX_LINE, "x" * 10]
+    assert [isinstance(line, Piece) for line in lines(stream)] == [True, True, False]
     assert lines(stream) == expected
     assert lines(*(stream[at : at + 65_537] for at in range(0, len(stream), 65_537))) == expected
 
 
+def test_of_a_broken_line_no_blank_is_lost():
+    stream = b"x" * (MAX_LINE - 2) + b"    y  \n"
+    assert lines(stream) == ["x" * (MAX_LINE - 2) + "  ", "  y"]
+
+
 LONG = {
+    "colours": b"\x1b[m" * 1_300_000,
     "tabs": b"\x1b[999999C" + b"\t" * 10_000 + b"x",
     "right": b"\x1b[999999C" * 20 + b"x",
     "column": b"\x1b[999999Gx\x1b[2K" * 3,

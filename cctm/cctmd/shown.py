@@ -1,0 +1,95 @@
+"""Shown: what one terminal shows, level with the output that its clients have been given.
+
+    asleep   after a start of the daemon: nobody needs the screen, and nothing of it is known
+      └─ wake (a client, a question, a keyframe) ─► waking: built from the record, what comes meanwhile waits in order
+                                                       └─► live: each piece is folded as it comes
+    a new terminal begins live
+
+Invariant: while live, the fold is the fold of all output up to the pieces it was fed, and of all sizes in their order.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from cctm.screen.fold import Fold
+from cctm.screen.queries import Query
+
+LOG = logging.getLogger(__name__)
+
+Size = tuple[int, int]
+Piece = bytes | Query | Size
+
+
+class Shown:
+    """The screen of one terminal."""
+
+    def __init__(
+        self,
+        fold: Fold | None,
+        build: Callable[[int], Awaitable[Fold]],
+        level: Callable[[], int],
+        asked: Callable[[Query, Fold], None],
+        nursery: trio.Nursery,
+    ) -> None:
+        """
+        Args:
+            fold: of a new terminal; None: of one of which the record has to say what it shows.
+            build: reads what was shown at an offset.
+            level: the offset up to which output was taken.
+            asked: what to do about a question.
+        """
+        self._fold = fold
+        self._build = build
+        self._level = level
+        self._asked = asked
+        self._nursery = nursery
+        self._waiting: list[Piece] | None = None
+        self._live = trio.Event()
+        if fold is not None:
+            self._live.set()
+
+    @property
+    def fold(self) -> Fold | None:
+        """The screen, while it is known."""
+        return self._fold
+
+    def take(self, piece: Piece) -> None:
+        """The next output, question or size."""
+        if self._fold is not None:
+            self._apply(self._fold, piece)
+        elif self._waiting is not None:
+            self._waiting.append(piece)
+        elif isinstance(piece, Query):
+            self.wake()
+            self.take(piece)
+
+    def wake(self) -> None:
+        """Find out what is shown, if that is not known."""
+        if self._fold is None and self._waiting is None:
+            self._waiting = []
+            self._nursery.start_soon(self._wake, self._level())
+
+    async def live(self) -> Fold:
+        """The screen, once it is known."""
+        self.wake()
+        await self._live.wait()
+        assert self._fold is not None
+        return self._fold
+
+    async def _wake(self, level: int) -> None:
+        fold = await self._build(level)
+        waiting, self._waiting = self._waiting or [], None
+        self._fold = fold
+        for piece in waiting:
+            self._apply(fold, piece)
+        self._live.set()
+
+    def _apply(self, fold: Fold, piece: Piece) -> None:
+        if isinstance(piece, bytes):
+            fold.feed(piece)
+        elif isinstance(piece, Query):
+            self._asked(piece, fold)
+        else:
+            fold.resize(*piece)

@@ -1,0 +1,227 @@
+"""Reading what avt keeps from its dump, the one place where it tells everything.
+
+    dump  = rows of the primary screen, tabs, saved cursor, [?1047h, rows of the alternate, saved cursor, [?1047l]],
+            origin, margins, cursor, pen, visibility, charsets, modes, unfinished sequence
+    rows  = (text | SGR | REP)… split by CR LF, except where a row wraps softly into the next
+
+In the dump, state is set by sequences that begin with U+009B (and ESC 7, ESC ( 0, …), rows by ESC [ only.
+"""
+
+import re
+from typing import Final
+
+import avt
+
+from cctm.screen.emulator import SavedCursor, Screen
+from cctm.screen.picture import EMPTY, Cursor, Row, Run
+from cctm.screen.widths import width_of
+
+_ROW_TOKEN: Final = re.compile(r"\x1b\[([0-9:;]*)([mb])|([^\x1b]+)")
+_STATE_TOKEN: Final = re.compile(
+    r"\x9b([?0-9;]*)([A-Za-z`])|\x1b\[()(W)|\x1b\[([0-9:;]*)(m)|\x1b(7|\([0B]|\)[0B])|(\x0e)|([^\x00-\x1f\x7f-\x9f]+)"
+)
+_TO_ALTERNATE: Final = "\x9b?1047h"
+_TO_PRIMARY: Final = "\x9b?1047l"
+_HOME: Final = "\x9b1;1H"
+
+
+def canonical_pen(parameters: str) -> str:
+    """The pen of an SGR sequence of avt's, which always begins with a reset."""
+    return parameters.removeprefix("0").removeprefix(";").replace(":", ";")
+
+
+class RowReader:
+    """Reads rows, and remembers those of the last reading: what has not changed is not read again."""
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[str, int, str], tuple[tuple[Row, ...], str]] = {}
+        self._now: dict[tuple[str, int, str], tuple[tuple[Row, ...], str]] = {}
+
+    def begin(self) -> None:
+        """A new reading begins."""
+        self._before, self._now = self._now, {}
+
+    def read(self, text: str, cols: int, rows: int) -> tuple[Row, ...]:
+        """The rows of a part of a dump, filled up to *rows*."""
+        pen = ""
+        lines: list[Row] = []
+        for segment in text.split("\r\n"):
+            key = (pen, cols, segment)
+            known = self._now.get(key) or self._before.get(key) or _read_segment(segment, pen, cols)
+            self._now[key] = known
+            group, pen = known
+            lines += group
+        return tuple(lines[:rows]) + (EMPTY,) * (rows - len(lines))
+
+
+def _read_segment(segment: str, pen: str, cols: int) -> tuple[tuple[Row, ...], str]:
+    """The rows between two line ends; and the pen behind them."""
+    rows: list[Row] = []
+    runs: list[Run] = []
+    text: list[str] = []
+    width = column = 0
+
+    def end_run() -> None:
+        nonlocal width
+        if text:
+            runs.append(Run("".join(text), width, pen))
+            text.clear()
+            width = 0
+
+    def take(part: str, part_width: int) -> None:
+        nonlocal width, column
+        text.append(part)
+        width += part_width
+        column += part_width
+
+    def end_row() -> None:
+        nonlocal column
+        end_run()
+        rows.append(Row(tuple(runs), wraps=True))
+        runs.clear()
+        column = 0
+
+    last = " "
+    for match in _ROW_TOKEN.finditer(segment):
+        parameters, final, printed = match.groups()
+        if final == "m":
+            new = canonical_pen(parameters)
+            if new != pen:
+                end_run()
+                pen = new
+            continue
+        if final == "b":
+            printed = last * int(parameters or "1")
+        last = printed[-1]
+        while printed:
+            if column >= cols:
+                end_row()
+            room = cols - column
+            if printed.isascii():
+                part = printed[:room]
+                take(part, len(part))
+                printed = printed[len(part) :]
+                continue
+            part_width = 0
+            length = 0
+            for char in printed:
+                char_width = width_of(char)
+                if part_width + char_width > room:
+                    break
+                part_width += char_width
+                length += 1
+            if length == 0:  # no room for a wide character: avt printed a blank for it
+                column = cols
+                continue
+            take(printed[:length], part_width)
+            printed = printed[length:]
+    end_run()
+    rows.append(Row(tuple(runs), wraps=False))
+    return tuple(_trimmed(row) for row in rows), pen
+
+
+def _trimmed(row: Row) -> Row:
+    """*row* without blanks in the default pen at its end."""
+    runs = row.runs
+    if not runs or runs[-1].pen or not runs[-1].text.endswith(" ") or row.wraps:
+        return row
+    text = runs[-1].text.rstrip(" ")
+    cut = len(runs[-1].text) - len(text)
+    last = (Run(text, runs[-1].width - cut, ""),) if text else ()
+    return Row(runs[:-1] + last, wraps=False)
+
+
+def read_screen(vt: avt.Vt, reader: RowReader) -> Screen:
+    """What *vt* keeps."""
+    cols, rows = vt.size
+    cursor = vt.cursor
+    dump = vt.dump()
+    reader.begin()
+    end = dump.find("\x9b")
+    primary = reader.read(dump[:end], cols, rows)
+    alternate: tuple[Row, ...] | None = None
+    state = dump[end:]
+    switched = dump.find(_TO_ALTERNATE, end)
+    if switched >= 0 and dump.find(_TO_PRIMARY, switched) < 0:
+        begin = switched + len(_TO_ALTERNATE) + len(_HOME)
+        behind = dump.find("\x9b", begin)
+        alternate = reader.read(dump[begin:behind], cols, rows)
+        state = dump[end:begin] + dump[behind:]
+    return _read_state(
+        state, Cursor(cursor.col, cursor.row, cursor.visible), (cols, rows), primary, alternate
+    )
+
+
+def _read_state(
+    state: str,
+    cursor: Cursor,
+    size: tuple[int, int],
+    primary: tuple[Row, ...],
+    alternate: tuple[Row, ...] | None,
+) -> Screen:
+    col = row = 0
+    pen = ""
+    saved: list[SavedCursor | None] = [None, None]
+    buffer = 0
+    tabs: list[int] | None = None
+    margins: tuple[int, int] | None = None
+    drawing = [False, False]
+    shifted = insert = newline = origin = False
+    wrap = True
+    at = 0
+    while match := _STATE_TOKEN.match(state, at):
+        at = match.end()
+        parameters, final, _, tab, sgr, _, escape, shift, _text = match.groups()
+        if sgr is not None:
+            pen = canonical_pen(sgr)
+        elif tab is not None:
+            assert tabs is not None
+            tabs.append(col)
+        elif escape is not None:
+            if escape == "7":
+                saved[buffer] = SavedCursor(col, row, pen, origin, wrap)
+            else:
+                drawing[escape[0] == ")"] = escape[1] == "0"
+        elif shift is not None:
+            shifted = True
+        elif final in {"h", "l"}:
+            on = final == "h"
+            match parameters:
+                case "?6":
+                    origin = on
+                case "?7":
+                    wrap = on
+                case "?1047":
+                    buffer = int(on)
+                case "4":
+                    insert = on
+                case "20":
+                    newline = on
+                case _:  # the cursor is known; cursor keys are followed by `modes`
+                    continue
+        elif final == "H":
+            row, col = (int(number) - 1 for number in parameters.split(";"))
+        elif final == "`":
+            col = int(parameters) - 1
+        elif final == "W":
+            tabs = []
+        elif final == "r":
+            top, bottom = (int(number) - 1 for number in parameters.split(";"))
+            margins = (top, bottom)
+    return Screen(
+        size=size,
+        primary=primary,
+        alternate=alternate,
+        cursor=cursor,
+        pen=pen,
+        saved=saved[0],
+        saved_alternate=saved[1],
+        tabs=None if tabs is None else tuple(tabs),
+        margins=margins,
+        drawing=(drawing[0], drawing[1]),
+        shifted=shifted,
+        origin=origin,
+        wrap=wrap,
+        insert=insert,
+        newline=newline,
+    )

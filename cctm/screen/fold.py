@@ -1,0 +1,167 @@
+"""The fold: what a terminal's output comes to.
+
+    bytes ─► UTF-8 ─► clean text ─┬► clusters ─► emulator ─► cells
+                                  └► whole sequences ─► modes, title;  the rest is pending
+
+Invariants: any bytes are taken, in any pieces, and nothing raises; a fold's size is bounded by its columns and
+rows, not by what it was fed. Invalid UTF-8 becomes U+FFFD. Feeding takes as long as an emulator takes for what is
+asked of it: at worst (a full reset with every two bytes) a time in proportion to the screen's cells per byte.
+"""
+
+import codecs
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Self
+
+from cctm.screen import marks
+from cctm.screen.avt_emulator import AvtEmulator
+from cctm.screen.emulator import Emulator, Screen
+from cctm.screen.marks import Clusters
+from cctm.screen.modes import Modes
+from cctm.screen.picture import Picture
+from cctm.screen.placing import printed_over
+from cctm.screen.sequences import (
+    PARTS,
+    bounded,
+    changes_modes,
+    cleaned,
+    printed_end,
+    unfinished,
+    with_short_repeats,
+    without_inner_controls,
+)
+from cctm.screen.title import Title
+
+MIN_COLS: Final = 2  # a wide character must have room
+MAX_COLS: Final = 1000
+MAX_ROWS: Final = 1000
+MAX_CELLS: Final = 250_000
+
+
+def within_limits(cols: int, rows: int) -> tuple[int, int]:
+    """A size that a fold can have."""
+    cols = min(max(cols, MIN_COLS), MAX_COLS)
+    return cols, min(max(rows, 1), MAX_ROWS, MAX_CELLS // cols)
+
+
+class Fold:
+    """One terminal's screen, modes and title."""
+
+    def __init__(self, cols: int, rows: int, emulator: Callable[[int, int], Emulator] = AvtEmulator) -> None:
+        self.cols, self.rows = within_limits(cols, rows)
+        self.modes = Modes()
+        self._titles = Title()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._pending = ""
+        self._last = ""  # the character, with its marks, that was printed last, if nothing came after it
+        self._emulator = emulator(self.cols, self.rows)
+        self._clusters = Clusters()
+        self._picture: Picture | None = None
+
+    @classmethod
+    def from_dump(cls, cols: int, rows: int, dump: bytes) -> Self:
+        """The fold of which *dump* was made, at the same size."""
+        fold = cls(cols, rows)
+        fold.feed(dump)
+        return fold
+
+    def feed(self, data: bytes) -> None:
+        """Take the next output."""
+        text = marks.admitted(cleaned(self._decoder.decode(data)))
+        if not text:
+            return
+        self._picture = None
+        self._feed_emulator(text)
+        if not self._pending and "\x1b" not in text:
+            self._last = self._last_printed(text)
+            return
+        text = self._pending + text
+        self._last = self._last_printed(text)
+        end = unfinished(text)
+        self._pending = bounded(text[end:])
+        whole = text[:end]
+        if changes_modes(whole):
+            whole = without_inner_controls(whole)
+            self.modes.feed(whole.encode())
+            self._titles.feed(whole)
+
+    def _feed_emulator(self, text: str) -> None:
+        if marks.has_marks(text):
+            if self._clusters.many:
+                screen = self._emulator.screen()
+                self._clusters.collect((*screen.primary, *(screen.alternate or ())))
+            text = self._with_clusters(text)
+        self._emulator.feed(with_short_repeats(text))
+
+    def _with_clusters(self, text: str) -> str:
+        """*text* with its clusters replaced, where it is printed and not part of a sequence."""
+        if not self._pending and self._last:
+            text = self._join_last(text)
+        begun = len(self._pending)
+        return "".join(
+            self._clusters.joined(match[0]) if match["printed"] is not None else match[0]
+            for match in PARTS.finditer(self._pending + text)
+        )[begun:]
+
+    def _join_last(self, text: str) -> str:
+        """Print the last character again, with the marks that *text* begins with; the rest of *text*."""
+        joining = marks.leading_marks(text)
+        cluster = (self._last + joining)[: 1 + marks.MAX_MARKS]
+        if cluster != self._last:
+            stand_in = self._clusters.stand_in(cluster)
+            self._emulator.feed(printed_over(self._emulator.screen(), self._last, stand_in))
+            self._last = cluster
+        return text[len(joining) :]
+
+    def _last_printed(self, text: str) -> str:
+        printed = printed_end(text)
+        if self._last and printed == text and marks.leading_marks(text) == text:
+            return self._last
+        return marks.last_cluster(printed)
+
+    def resize(self, cols: int, rows: int) -> None:
+        """Take another size, cut to what a fold can have."""
+        size = within_limits(cols, rows)
+        if size != (self.cols, self.rows):
+            self.cols, self.rows = size
+            self._emulator.resize(*size)
+            self._picture = None
+            self._last = ""
+
+    @property
+    def title(self) -> str:
+        """The title, without control characters."""
+        return self._titles.text
+
+    @property
+    def titles(self) -> Title:
+        """The title and those below it on the stack."""
+        return self._titles
+
+    @property
+    def last(self) -> str:
+        """The character, with its marks, that was printed last, if nothing came after it: marks would join it."""
+        return self._last
+
+    @property
+    def pending(self) -> bytes:
+        """The bytes of an unfinished sequence, and of an unfinished UTF-8 character."""
+        return self._pending.encode() + self._decoder.getstate()[0]
+
+    def screen(self) -> Screen:
+        """Everything that the emulator keeps."""
+        screen = self._emulator.screen()
+        if not self._clusters:
+            return screen
+        expanded = self._clusters.expanded
+        alternate = None if screen.alternate is None else expanded(screen.alternate)
+        return replace(screen, primary=expanded(screen.primary), alternate=alternate)
+
+    def picture(self) -> Picture:
+        """What is shown. The same object as long as nothing is fed."""
+        if self._picture is None:
+            screen = self.screen()
+            self._picture = Picture(
+                self.cols, self.rows, screen.shown, screen.cursor, self.modes.client, self.title
+            )
+        return self._picture

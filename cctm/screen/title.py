@@ -1,0 +1,52 @@
+"""The title of a terminal: OSC 0 and 2, and the stack of titles (CSI 22 t, CSI 23 t).
+
+Invariants: a title holds no control characters and is at most MAX_TITLE long; the stack is at most MAX_DEPTH deep.
+"""
+
+import re
+from typing import Final
+
+MAX_TITLE: Final = 1024
+MAX_DEPTH: Final = 10
+
+_SEQUENCE: Final = re.compile(
+    r"\x1b\]0*([02]);([^\x07\x18\x1a\x1b]*)(?:\x07|\x1b\\)|\x1b\[2([23])(?:;0*([0-2]))?(?:;[0-9]*)?t|\x1b(c)"
+)
+# C0, DEL, C1; line and paragraph separators, embeddings, overrides, isolates, marks of direction: they would reorder
+# what is printed around a title.
+_UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def without_controls(text: str) -> str:
+    """*text* as it may be shown to anybody."""
+    return _UNFIT.sub("", text)
+
+
+class Title:
+    """The title after some output, given in whole sequences."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.stack: list[str] = []
+
+    def feed(self, text: str) -> None:
+        """Follow the next whole sequences."""
+        for match in _SEQUENCE.finditer(text):
+            kind, title, stack, which, reset = match.groups()
+            if kind is not None:
+                self.text = without_controls(title[:MAX_TITLE])
+            elif reset is not None:
+                self.text = ""
+                self.stack.clear()
+            elif which == "1":
+                continue
+            elif stack == "2":
+                self.stack.append(self.text)
+                del self.stack[:-MAX_DEPTH]
+            elif self.stack:
+                self.text = self.stack.pop()
+
+    def dump(self) -> str:
+        """Bring a terminal without a title to this one."""
+        pushed = "".join(f"\x1b]2;{title}\x1b\\\x1b[22;2t" for title in self.stack)
+        return pushed + (f"\x1b]2;{self.text}\x1b\\" if self.text or self.stack else "")

@@ -1,0 +1,34 @@
+"""How many columns a character takes: as the emulator has it, so that cells and their readers agree."""
+
+from typing import Final
+
+try:
+    from avt import Vt
+except ImportError:  # no wheel for this machine
+    Vt = None  # type: ignore[assignment, misc]
+
+MAX_KNOWN: Final = 65536
+
+_known: dict[str, int] = {}
+
+
+def width_of(char: str) -> int:
+    """1 or 2."""
+    if char.isascii():
+        return 1
+    width = _known.get(char)
+    if width is None:
+        if len(_known) >= MAX_KNOWN:
+            _known.clear()
+        width = _known[char] = _asked(char)
+    return width
+
+
+def _asked(char: str) -> int:
+    if Vt is None:
+        from wcwidth import wcwidth
+
+        return 2 if wcwidth(char) == 2 else 1
+    vt = Vt(4, 1, 0)
+    vt.feed_str(char)
+    return max(1, vt.cursor.col)

@@ -1,0 +1,154 @@
+"""What a terminal shows is found again in its record, from the newest keyframe, and level with what comes meanwhile."""
+
+import pytest
+import trio
+
+from cctm.archive.reader import Archive
+from cctm.archive.since import events_since_keyframe
+from cctm.archive.storage import Sync
+from cctm.cctmd.building import build_fold, fold_events
+from cctm.cctmd.shown import Shown
+from cctm.protocol.events import Gap, Keyframe, Opened, Output, Resized
+from cctm.protocol.keys import StreamId
+from cctm.screen.dump import dump
+from cctm.screen.fold import Fold
+from cctm.screen.queries import Kind, Query
+from daemon_parts import opened, running_daemon
+
+OURS, OTHER = StreamId(b"a" * 16), StreamId(b"b" * 16)
+QUERY = Query(Kind.STATUS, b"\x1b[6n")
+
+
+@pytest.fixture
+async def daemon(tmp_path):
+    async with running_daemon(tmp_path) as one:
+        yield one
+
+
+def shown(data, cols=80, rows=24):
+    fold = Fold(cols, rows)
+    fold.feed(data)
+    return fold
+
+
+def keyframe(stream, offset, screen, cols=80, rows=24):
+    return Keyframe(0, stream, offset, cols, rows, "work", 0, screen, b"", (), None)
+
+
+KEPT = dump(shown(b"\x1b[1mkept"))
+
+
+def begins(stream):
+    return Opened(0, (b"sh",), b"/", 80, 24, "work", "xterm", 0, stream)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([begins(OURS), Output(0, 0, b"one"), Output(0, 3, b" two")], b"one two"),
+        ([begins(OURS), Output(0, 0, b"one"), Output(0, 1, b"ne two")], b"one two"),
+        ([begins(OURS), Output(0, 0, b"one"), Gap(0, 3, 100), Output(0, 103, b"two")], b"onetwo"),
+        ([keyframe(OURS, 10, KEPT), Output(0, 5, b"befor"), Output(0, 10, b"!")], b"\x1b[1mkept!"),
+        ([begins(OURS), Output(0, 0, b"one"), keyframe(OURS, 3, None), Output(0, 3, b"!")], b"one!"),
+        ([begins(OTHER), Output(0, 0, b"not ours"), begins(OURS), Output(0, 0, b"ours")], b"ours"),
+        ([begins(OURS), Output(0, 0, b"a\x1b[6"), Output(0, 4, b"nb")], b"ab"),
+        ([], b""),
+    ],
+)  # fmt: skip
+def test_events_are_folded_each_byte_once_without_questions(events, expected):
+    assert fold_events(events, OURS, 1 << 40).picture() == shown(expected).picture()
+
+
+def test_what_is_behind_the_offset_asked_for_is_not_folded():
+    events = [begins(OURS), Output(0, 0, b"one two"), Output(0, 7, b" three")]
+    assert fold_events(events, OURS, 3).picture() == shown(b"one").picture()
+
+
+def test_sizes_are_folded_in_their_order():
+    events = [begins(OURS), Output(0, 0, b"x" * 100), Resized(0, 40, 10, b""), Output(0, 100, b"!")]
+    fold = shown(b"x" * 100)
+    fold.resize(40, 10)
+    fold.feed(b"!")
+    assert fold_events(events, OURS, 1 << 40).picture() == fold.picture()
+
+
+async def test_a_terminals_screen_is_built_from_its_newest_keyframe_and_what_came_since(daemon):
+    terminal, _ = await opened(daemon)
+    for part in (b"first\r\n", b"second\r\n"):
+        terminal.output(terminal.recorder.offset, part)
+        terminal.keyframe(1)
+    terminal.resize(100, 30)
+    terminal.output(terminal.recorder.offset, b"\x1b[31mthird")
+    terminal.recorder.seal(Sync.NOW)
+    await daemon.terminals.settle()
+    await daemon.terminals.settle()  # the second keyframe's place is written behind the first settling
+    archive = Archive(daemon.home, daemon.services.device)
+    first, *rest = events_since_keyframe(archive, terminal.channel, terminal.stream)
+    assert isinstance(first, Keyframe)
+    assert first.offset == len(b"first\r\nsecond\r\n")
+    assert b"".join(event.data for event in rest if isinstance(event, Output)) == b"\x1b[31mthird"
+    built = await build_fold(daemon.terminals, terminal.channel, terminal.stream, terminal.recorder.offset)
+    assert built.picture() == terminal.shown.fold.picture()
+
+
+async def test_a_keyframe_is_due_after_so_much_output_and_not_again_at_once(daemon):
+    terminal, _ = await opened(daemon)
+    terminal.recorder.seal()
+    before = terminal.recorder.sealed_size
+    terminal.output(0, b"x" * 999)
+    terminal.recorder.seal()
+    terminal.keyframe(1000)
+    assert terminal.recorder.sealed_size == before + 1
+    terminal.output(999, b"x")
+    terminal.keyframe(1000)
+    terminal.keyframe(1000)
+    assert terminal.recorder.sealed_size == before + 3
+
+
+async def test_a_record_that_cannot_be_read_shows_an_empty_screen(daemon):
+    built = await build_fold(daemon.terminals, (await opened(daemon))[0].channel, OTHER, 5)
+    assert built.picture() == Fold(80, 24).picture()
+
+
+class Record:
+    """A record that is read when the test says so."""
+
+    def __init__(self, data):
+        self.go_on = trio.Event()
+        self.data = data
+        self.asked_for = []
+
+    async def build(self, until):
+        self.asked_for.append(until)
+        await self.go_on.wait()
+        return shown(self.data[:until])
+
+
+async def test_what_comes_while_the_record_is_read_waits_in_its_order(nursery):
+    record = Record(b"recorded")
+    asked = []
+    one = Shown(
+        None, record.build, lambda: 8, lambda query, fold: asked.append(fold.picture().cursor.col), nursery
+    )
+    one.take(b"never folded: it is in the record")
+    assert one.fold is None
+    one.take(QUERY)
+    for piece in (b" now", QUERY, (40, 10), b"!"):
+        one.take(piece)
+    assert asked == []
+    record.go_on.set()
+    fold = await one.live()
+    assert record.asked_for == [8]
+    assert asked == [8, 12]
+    expected = shown(b"recorded now")
+    expected.resize(40, 10)
+    expected.feed(b"!")
+    assert fold.picture() == expected.picture()
+
+
+async def test_a_new_terminal_is_live_from_its_first_byte(nursery):
+    record = Record(b"")
+    one = Shown(Fold(80, 24), record.build, lambda: 0, lambda *_: None, nursery)
+    one.take(b"text")
+    assert (await one.live()).picture() == shown(b"text").picture()
+    assert record.asked_for == []

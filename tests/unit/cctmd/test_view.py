@@ -1,0 +1,295 @@
+"""How one client sees one terminal: raw while it can be, painted otherwise, and always right."""
+
+import socket
+
+import pytest
+import trio
+
+from cctm.cctmd.feed import Feed
+from cctm.cctmd.frames import Frames
+from cctm.cctmd.terminal import Ending
+from cctm.cctmd.view import NOTICE_S, View
+from cctm.protocol.control.frames import FrameReader
+from cctm.protocol.control.replies import Ended, History, Output, Painted, Released, Repaint
+from cctm.protocol.control.values import Mode, Rights
+from cctm.protocol.events import How
+from cctm.screen.fold import Fold
+from cctm.screen.picture import text_of
+from daemon_parts import opened, running_daemon
+
+
+@pytest.fixture
+async def daemon(tmp_path):
+    async with running_daemon(tmp_path) as one, trio.open_nursery() as nursery:
+        nursery.start_soon(one.frames.run)
+        yield one
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def attach(daemon):
+    """Makes clients, and closes them."""
+    clients = []
+
+    def attach(terminal, **how):
+        clients.append(Client(daemon, terminal, **how))
+        return clients[-1]
+
+    yield attach
+    for client in clients:
+        client.close()
+
+
+class Client:
+    """A client's end of the connection, and a terminal on which it shows what it is sent."""
+
+    def __init__(self, daemon, terminal, window=(80, 24), wanted=Mode.AUTO):
+        ours, self.socket = self._sockets = socket.socketpair()
+        for end in self._sockets:
+            end.setblocking(False)
+        self._reader = FrameReader()
+        self.terminal = terminal
+        self.messages = []
+        self.shown = Fold(*window)
+        self.is_over = False
+        nursery = daemon.services.nursery
+        feed = Feed(ours)
+        self._scope = trio.CancelScope()
+        nursery.start_soon(self._send, feed)
+        self.view = View(
+            feed,
+            terminal,
+            daemon.frames,
+            nursery,
+            window=window,
+            wanted=wanted,
+            rights=Rights.DRIVE,
+            term="xterm",
+            on_over=self._over,
+        )
+        terminal.join(self.view)
+        self.view.begin(b"")
+
+    async def _send(self, feed):
+        with self._scope:
+            await feed.run()
+
+    def close(self):
+        self._scope.cancel()
+        trio.lowlevel.notify_closing(self._sockets[0])
+        for end in self._sockets:
+            end.close()
+
+    def _over(self):
+        self.is_over = True
+
+    def read(self):
+        """Take what is there; how many bytes."""
+        try:
+            data = self.socket.recv(1 << 16)
+        except BlockingIOError:
+            return 0
+        for message in self._reader.receive_untrusted(data):
+            self.messages.append(message)
+            if isinstance(message, Repaint):
+                self.shown = Fold(*self.view.window)
+            elif isinstance(message, Output | Painted | History):
+                self.shown.feed(message.data)
+        return len(data)
+
+    @property
+    def drawn(self):
+        """How many messages drew something."""
+        return sum(isinstance(message, Repaint | Painted | Output) for message in self.messages)
+
+    @property
+    def modes(self):
+        return [message.mode for message in self.messages if isinstance(message, Repaint)]
+
+    @property
+    def lines(self):
+        return [text_of(row).rstrip(" ·") for row in self.shown.picture().lines]
+
+    async def is_served(self, *modes):
+        """Wait until it was told that it is served so, one after the other."""
+        with trio.fail_after(10):
+            while self.modes != list(modes):
+                self.read()
+                await trio.sleep(0.001)
+
+    async def sees(self, *lines):
+        """Wait until the first rows are *lines*."""
+        with trio.fail_after(10):
+            while not self.modes or self.lines[: len(lines)] != list(lines):
+                if not self.read():
+                    await trio.sleep(0.001)
+
+
+def printed(terminal, data):
+    terminal.output(terminal.recorder.offset, data)
+
+
+async def test_a_client_of_the_terminals_size_gets_the_screen_and_then_the_programs_own_bytes(daemon, attach):
+    terminal, _ = await opened(daemon)
+    printed(terminal, b"\x1b[31mearlier\r\n")
+    client = attach(terminal)
+    await client.sees("earlier")
+    assert client.modes == [Mode.RAW]
+    printed(terminal, b"\x1b[1mnow")
+    await client.sees("earlier", "now")
+    assert client.messages[-1] == Output(14, b"\x1b[1mnow")
+    assert client.shown.picture() == terminal.shown.fold.picture()
+
+
+async def test_a_client_of_another_size_is_painted_and_raw_as_soon_as_the_sizes_agree(daemon, attach):
+    terminal, _ = await opened(daemon)
+    printed(terminal, b"one\r\n\x1b[2004htwo")
+    client = attach(terminal, window=(100, 30))
+    await client.sees("one", "two")
+    assert client.modes == [Mode.PAINTED]
+    printed(terminal, b" and more")
+    await client.sees("one", "two and more")
+    assert not any(isinstance(message, Output) for message in client.messages)
+    terminal.resize(100, 30)
+    await client.is_served(Mode.PAINTED, Mode.RAW)
+    await client.sees("one", "two and more")
+    assert client.shown.picture() == terminal.shown.fold.picture()
+
+
+async def test_who_wants_to_be_painted_is(daemon, attach):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal, wanted=Mode.PAINTED)
+    printed(terminal, b"text")
+    await client.sees("text")
+    assert client.modes == [Mode.PAINTED]
+
+
+async def test_a_notice_lies_over_the_screen_for_a_moment_and_leaves_no_trace(daemon, attach):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal)
+    printed(terminal, b"text")
+    await client.sees("text")
+    client.view.say("the disk is full")
+    with trio.fail_after(NOTICE_S + 5):
+        while "the disk is full" not in client.lines[-1]:
+            client.read()
+            await trio.sleep(0.001)
+    await client.is_served(Mode.RAW, Mode.PAINTED, Mode.RAW)
+    await client.sees("text")
+    assert client.shown.picture() == terminal.shown.fold.picture()
+
+
+async def test_a_client_that_stops_reading_is_painted_with_the_newest_screen_and_raw_again_when_it_is_calm(
+    daemon,
+    attach,
+):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal)
+    await client.sees("")
+    line = b"a line of a flood\r\n" * 1000
+    for _ in range(200):
+        printed(terminal, line)
+        await trio.lowlevel.checkpoint()
+    printed(terminal, b"\x1b[2J\x1b[Hthe end")
+    await client.sees("the end")
+    sent = sum(len(message.data) for message in client.messages if isinstance(message, Output))
+    assert sent < 1_000_000 < terminal.recorder.offset
+    await client.is_served(Mode.RAW, Mode.PAINTED, Mode.RAW)
+    printed(terminal, b" goes on")
+    await client.sees("the end goes on")
+
+
+async def test_nothing_is_drawn_while_the_client_shows_something_of_its_own(daemon, attach):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal)
+    await client.sees("")
+    client.view.hold()
+    drawn = client.drawn
+    printed(terminal, b"unseen")
+    terminal.resize(90, 20)
+    terminal.say("unseen, too")
+    await trio.testing.wait_all_tasks_blocked(0.05)
+    client.read()
+    assert client.drawn == drawn
+    client.view.show((90, 20))
+    await client.sees("unseen")
+
+
+@pytest.mark.parametrize("window", [(80, 24), (60, 20)], ids=["raw", "painted"])
+async def test_the_end_comes_after_the_last_output(daemon, attach, window):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal, window=window)
+    printed(terminal, b"last words")
+    terminal.end(Ending(How.EXITED, 3))
+    await client.sees("last words")
+    assert client.messages[-1] == Ended(How.EXITED, 3)
+    assert client.is_over
+
+
+async def test_who_is_released_hears_why_and_nothing_more(daemon, attach):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal)
+    client.view.release("because")
+    printed(terminal, b"unseen")
+    await trio.testing.wait_all_tasks_blocked(0.05)
+    client.read()
+    assert client.messages[-1] == Released("because")
+    assert terminal.viewers == []
+
+
+async def test_what_a_program_copies_reaches_the_clients_terminal_and_is_not_shown_again(daemon, attach):
+    terminal, _ = await opened(daemon)
+    copied = b"\x1b]52;c;aGVsbG8=\x07"
+    for window in ((80, 24), (60, 20)):
+        client = attach(terminal, window=window)
+        client.read()
+        printed(terminal, copied)
+        await client.sees("")
+        with trio.fail_after(5):
+            while Painted(copied) not in client.messages:
+                client.read()
+                await trio.sleep(0.001)
+        client.view.leave()
+    late = attach(terminal)
+    await late.sees("")
+    assert not any(b"\x1b]52" in message.data for message in late.messages if isinstance(message, Painted))
+
+
+async def test_a_lone_escape_at_the_end_of_the_output_reaches_clients_soon(daemon, attach):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal)
+    await client.sees("")
+    printed(terminal, b"x\x1b")
+    assert terminal.waits_for_more
+    terminal.turn_over()
+    assert terminal.waits_for_more
+    terminal.turn_over()
+    assert not terminal.waits_for_more
+    with trio.fail_after(5):
+        while client.messages[-1] != Output(1, b"\x1b"):
+            client.read()
+            await trio.sleep(0.001)
+
+
+async def test_frames_paint_whoever_is_still_there():
+    class One:
+        def __init__(self):
+            self.frames = 0
+            self.painted = trio.Event()
+
+        def frame(self):
+            self.frames += 1
+            self.painted.set()
+
+    frames = Frames()
+    stays, leaves = One(), One()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(frames.run)
+        frames.soon(stays)
+        frames.soon(stays)
+        frames.soon(leaves)
+        frames.never(leaves)
+        with trio.fail_after(5):
+            await stays.painted.wait()
+        nursery.cancel_scope.cancel()
+    assert (stays.frames, leaves.frames) == (1, 0)

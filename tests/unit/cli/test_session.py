@@ -1,0 +1,207 @@
+"""An attached session, with a window and a daemon of the test's own: what came is there before the session looks."""
+
+import contextlib
+import os
+import pty
+import select
+import socket
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from cctm.cli import session as session_module
+from cctm.cli import terminal
+from cctm.cli.client import Client, DaemonGoneError, RefusedError
+from cctm.cli.keys import HELP
+from cctm.cli.session import BELL, Detached, Session, attach_request
+from cctm.protocol.control import replies, requests
+from cctm.protocol.control.frames import FrameReader, encode_message
+from cctm.protocol.control.values import Mode, Others, Reason, Rights
+from machine import DEADLINE_S
+
+CHANNEL = bytes(range(32))
+ATTACHED = replies.Attached(CHANNEL, "work", 80, 24, 100, Mode.RAW, Rights.DRIVE)
+ENDED = replies.Ended(0, 3)
+
+
+@dataclass
+class Window:
+    """A terminal emulator: the session has its other side as keyboard and screen."""
+
+    master: int
+    received: bytes = b""
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
+    def shows(self, wanted):
+        """What is shown up to the end of *wanted*, once the kernel has brought that."""
+        end = time.monotonic() + DEADLINE_S
+        while wanted not in self.received:
+            assert select.select([self.master], [], [], end - time.monotonic())[0], self.received
+            self.received += os.read(self.master, 65536)
+        return self.received[: self.received.index(wanted) + len(wanted)]
+
+
+@pytest.fixture
+def window(monkeypatch):
+    master, slave = pty.openpty()
+    monkeypatch.setattr(terminal, "STDIN", slave)
+    monkeypatch.setattr(terminal, "STDOUT", slave)
+    yield Window(master)
+    os.close(slave)
+    os.close(master)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    while Daemon.all:
+        Daemon.all.pop().close()
+
+
+class Daemon:
+    """The other end of one connection, which has said all that it will say."""
+
+    all: ClassVar[list["Daemon"]] = []
+
+    def __init__(self, *messages, hangs_up=False):
+        self.all.append(self)
+        ours, self.socket = socket.socketpair()
+        self.client = Client(ours)
+        self.socket.sendall(b"".join(map(encode_message, messages)))
+        if hangs_up:
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def heard(self):
+        self.client.close()
+        data = b"".join(iter(lambda: self.socket.recv(65536), b""))
+        return list(FrameReader().receive_untrusted(data))
+
+    def close(self):
+        self.client.close()
+        self.socket.close()
+
+
+def attached(daemon, *reconnections):
+    """A session with *daemon*; each of *reconnections* is called when it connects again."""
+    left = list(reconnections)
+    request = attach_request("work", Rights.DRIVE, Others.DETACH)
+    return Session(daemon.client, request, ATTACHED, lambda _wait: left.pop(0)())
+
+
+def gone():
+    raise DaemonGoneError
+
+
+def test_what_the_daemon_says_is_shown_and_known(window):
+    daemon = Daemon(
+        replies.History(b"past "),
+        replies.Output(b"now "),
+        replies.NameChanged("better"),
+        replies.Presence([]),
+        replies.Notice(1, "full"),
+        ENDED,
+    )
+    session = attached(daemon)
+    assert session.run() == ENDED
+    assert session.name == "better"
+    assert window.shows(b"full").startswith(b"past now ")
+    assert daemon.heard() == []
+
+
+def test_a_session_that_is_let_go_says_why(window):
+    daemon = Daemon(replies.Output(b"\x1b[?2004h"), replies.Released("another client"))
+    assert attached(daemon).run() == replies.Released("another client")
+    assert window.shows(b"\x1b[?2004l")
+
+
+def test_what_is_skipped_takes_its_modes_with_it(window):
+    daemon = Daemon(replies.Output(b"\x1b[?1000h"), replies.Skipped(9, 200), replies.Output(b"new"), ENDED)
+    attached(daemon).run()
+    assert b"\x1b[?1000l" in window.shows(b"new")
+
+
+def test_keys_go_to_the_program_and_prefixed_ones_to_us(window):
+    daemon = Daemon()
+    session = attached(daemon)
+    window.type(b"ls\x02?\x02z\x02\x02\x02d")
+    assert session.run() == Detached()
+    typed = b"".join(message.data for message in daemon.heard() if isinstance(message, requests.Input))
+    assert typed == b"ls\x02"
+    assert HELP.encode() in window.shows(BELL)
+
+
+def test_a_lost_connection_is_made_again_where_the_output_stopped(window):
+    first = Daemon(replies.Output(b"12345"), hangs_up=True)
+    second = Daemon(ATTACHED._replace(offset=105), replies.Output(b"6"), ENDED)
+    session = attached(first, lambda: second.client)
+    assert session.run() == ENDED
+    assert window.shows(b"6") == b"123456"
+    (request,) = second.heard()
+    assert (request.target, request.resume, request.others) == (CHANNEL.hex(), 105, Others.KEEP)
+
+
+def test_keys_typed_while_there_is_no_connection_reach_the_program_once(window):
+    second = Daemon(ATTACHED, replies.Output(b"x"))
+
+    def typing():
+        window.type(b"early")
+        raise DaemonGoneError
+
+    def back():
+        window.type(b"\x02d")
+        return second.client
+
+    session = attached(Daemon(hangs_up=True), typing, gone, back)
+    assert session.run() == Detached()
+    inputs = [message.data for message in second.heard() if isinstance(message, requests.Input)]
+    assert inputs == [b"early"]
+
+
+def test_keys_typed_too_long_before_the_daemon_is_back_are_dropped(window, monkeypatch):
+    monkeypatch.setattr(session_module, "FORGET_KEYS_S", -1.0)
+    second = Daemon(ATTACHED, ENDED)
+
+    def typing():
+        window.type(b"late")
+        raise DaemonGoneError
+
+    assert attached(Daemon(hangs_up=True), typing, lambda: second.client).run() == ENDED
+    assert [type(message) for message in second.heard()] == [requests.Attach]
+
+
+def test_a_refusal_ends_the_session_and_restores_the_window(window):
+    second = Daemon(replies.Refused(Reason.NO_SUCH_TERMINAL, "It is gone.", "See `cctm ls`."))
+    first = Daemon(replies.Output(b"\x1b[?2004h"), hangs_up=True)
+    with pytest.raises(RefusedError, match="It is gone"):
+        attached(first, lambda: second.client).run()
+    assert window.shows(b"\x1b[?2004l")
+
+
+def test_a_daemon_that_does_not_come_back_in_time_ends_the_session(window, monkeypatch):
+    monkeypatch.setattr(session_module, "RECONNECT_S", -1.0)
+    with pytest.raises(DaemonGoneError):
+        attached(Daemon(hangs_up=True), gone).run()
+
+
+def test_who_waits_for_the_daemon_can_leave(window):
+    def leaving():
+        window.type(b"ls\x02d")
+        raise DaemonGoneError
+
+    assert attached(Daemon(hangs_up=True), leaving).run() == Detached()
+
+
+def test_a_window_that_closes_ends_the_session_whatever_it_waits_for(monkeypatch):
+    reader, writer = os.pipe()
+    monkeypatch.setattr(terminal, "raw", contextlib.nullcontext)
+    monkeypatch.setattr(terminal, "STDIN", reader)
+    monkeypatch.setattr(terminal, "write", lambda _data: None)
+    os.close(writer)
+    daemon = Daemon()
+    assert attached(daemon).run() == Detached()
+    assert attached(Daemon(hangs_up=True), gone).run() == Detached()
+    os.close(reader)
