@@ -1,8 +1,8 @@
 """View: how one client sees one terminal (SPEC.md §9.4).
 
     RAW      the program's own bytes: while the window has the terminal's size, nothing lies over it, and it keeps up
-    PAINTED  the painter's: otherwise; changed rows, at most 60 times a second if they are many, and only once the client
-             has taken the last ones
+    PAINTED  the painter's: otherwise; changed rows, at most 60 times a second if they are many, and only once the
+             client has taken the last ones
     held     the client shows something of its own
 
     RAW ──another size, a notice, too far behind──► PAINTED ──all as it should be──► RAW

@@ -103,16 +103,11 @@ class Daemon:
 def attached(daemon, *reconnections, rights=Rights.DRIVE):
     """A session with *daemon*; each of *reconnections* is called when it connects again."""
     left = list(reconnections)
-<<<<<<< HEAD
     request = attach_request("work", rights, Others.DETACH)
     attached = ATTACHED._replace(rights=rights)
     return Session(
         daemon.client, request, attached, Home.locate({"CCTM_HOME": "/nowhere"}), lambda _wait: left.pop(0)()
     )
-=======
-    request = attach_request("work", Rights.DRIVE, Others.DETACH)
-    return Session(daemon.client, request, ATTACHED, lambda _wait: left.pop(0)())
->>>>>>> sturdy
 
 
 def gone():
