@@ -16,6 +16,7 @@ from typing import Final, Self
 from cctm.screen import marks
 from cctm.screen.avt_emulator import AvtEmulator
 from cctm.screen.emulator import Emulator, Screen
+from cctm.screen.mark_table import MARKS
 from cctm.screen.marks import Clusters
 from cctm.screen.modes import Modes
 from cctm.screen.picture import Picture
@@ -25,10 +26,10 @@ from cctm.screen.sequences import (
     bounded,
     changes_modes,
     cleaned,
+    outlined,
     printed_end,
     unfinished,
     with_short_repeats,
-    without_inner_controls,
 )
 from cctm.screen.title import Title
 
@@ -67,41 +68,40 @@ class Fold:
 
     def feed(self, data: bytes) -> None:
         """Take the next output."""
-        text = marks.admitted(cleaned(self._decoder.decode(data)))
+        text = self._decoder.decode(data)
+        plain = marks.is_plain(text)
+        if not plain:
+            text = marks.admitted(cleaned(text))
         if not text:
             return
         self._picture = None
-        self._feed_emulator(text)
+        cells = text if plain else self._with_clusters(text)
         if not self._pending and "\x1b" not in text:
+            self._emulator.feed(cells)
             self._last = self._last_printed(text)
             return
         text = self._pending + text
+        outline = outlined(text)
+        self._emulator.feed(with_short_repeats(cells, outline))
         self._last = self._last_printed(text)
         end = unfinished(text)
         self._pending = bounded(text[end:])
-        whole = text[:end]
-        if changes_modes(whole):
-            whole = without_inner_controls(whole)
-            self.modes.feed(whole.encode())
-            self._titles.feed(whole)
-
-    def _feed_emulator(self, text: str) -> None:
-        if marks.has_marks(text):
-            if self._clusters.many:
-                screen = self._emulator.screen()
-                self._clusters.collect((*screen.primary, *(screen.alternate or ())))
-            text = self._with_clusters(text)
-        self._emulator.feed(with_short_repeats(text))
+        if changes_modes(outline):
+            self.modes.feed(text[:end].encode())
+            self._titles.feed(text[:end])
 
     def _with_clusters(self, text: str) -> str:
         """*text* with its clusters replaced, where it is printed and not part of a sequence."""
+        if self._clusters.many:
+            screen = self._emulator.screen()
+            self._clusters.collect((*screen.primary, *(screen.alternate or ())))
         if not self._pending and self._last:
             text = self._join_last(text)
-        begun = len(self._pending)
-        return "".join(
-            self._clusters.joined(match[0]) if match["printed"] is not None else match[0]
-            for match in PARTS.finditer(self._pending + text)
-        )[begun:]
+        present = MARKS.intersection(text)
+        if not present:
+            return text
+        parts = PARTS.finditer(self._pending + text)
+        return "".join(self._clusters.joined(parts, present))[len(self._pending) :]
 
     def _join_last(self, text: str) -> str:
         """Print the last character again, with the marks that *text* begins with; the rest of *text*."""
