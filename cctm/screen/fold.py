@@ -18,8 +18,8 @@ from cctm.screen.avt_emulator import AvtEmulator
 from cctm.screen.emulator import Emulator, Screen
 from cctm.screen.mark_table import MARKS
 from cctm.screen.marks import Clusters
-from cctm.screen.modes import Modes
-from cctm.screen.picture import Picture
+from cctm.screen.modes import ORIGIN, Modes
+from cctm.screen.picture import Cursor, Picture
 from cctm.screen.placing import printed_over
 from cctm.screen.sequences import (
     PARTS,
@@ -57,6 +57,7 @@ class Fold:
         self._last = ""  # the character, with its marks, that was printed last, if nothing came after it
         self._emulator = emulator(self.cols, self.rows)
         self._clusters = Clusters()
+        self._screen: Screen | None = None
         self._picture: Picture | None = None
 
     @classmethod
@@ -74,7 +75,7 @@ class Fold:
             text = marks.admitted(cleaned(text))
         if not text:
             return
-        self._picture = None
+        self._picture = self._screen = None
         cells = text if plain else self._with_clusters(text)
         if not self._pending and "\x1b" not in text:
             self._emulator.feed(cells)
@@ -125,7 +126,7 @@ class Fold:
         if size != (self.cols, self.rows):
             self.cols, self.rows = size
             self._emulator.resize(*size)
-            self._picture = None
+            self._picture = self._screen = None
             self._last = ""
 
     @property
@@ -148,8 +149,28 @@ class Fold:
         """The bytes of an unfinished sequence, and of an unfinished UTF-8 character."""
         return self._pending.encode() + self._decoder.getstate()[0]
 
+    @property
+    def cursor(self) -> Cursor:
+        """Where the cursor is."""
+        return self._emulator.cursor
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Row and column of the cursor as a terminal reports them: from 1, in origin mode from the top margin."""
+        cursor = self.cursor
+        top = 0
+        if ORIGIN in self.modes.private:  # else it was never in force, and the screen need not be asked
+            screen = self.screen()
+            top = screen.margins[0] if screen.origin and screen.margins is not None else 0
+        return cursor.row - top + 1, min(cursor.col, self.cols - 1) + 1
+
     def screen(self) -> Screen:
         """Everything that the emulator keeps."""
+        if self._screen is None:
+            self._screen = self._read_screen()
+        return self._screen
+
+    def _read_screen(self) -> Screen:
         screen = self._emulator.screen()
         if not self._clusters:
             return screen

@@ -15,17 +15,19 @@ from typing import Final
 CARRY: Final = 64
 MAX_MODE: Final = 9999
 
+ORIGIN: Final = 6
+WRAPPING: Final = 7
 CURSOR_VISIBLE: Final = 25
-ON_BY_DEFAULT: Final = frozenset({7, CURSOR_VISIBLE})
+ON_BY_DEFAULT: Final = frozenset({WRAPPING, CURSOR_VISIBLE})
 # DECCOLM clears the screen whichever way it is set; 1048 saves and restores a cursor; synchronized output ends by
 # itself.
 NOT_TOUCHED: Final = frozenset({3, 1048, 2026})
 ALTERNATE: Final = frozenset({47, 1047, 1049})
 # Application cursor keys, origin, wrapping, cursor: a soft reset leaves mouse, paste and alternate screen alone.
-SOFTLY_RESET: Final = frozenset({1, 6, 7, CURSOR_VISIBLE})
+SOFTLY_RESET: Final = frozenset({1, ORIGIN, WRAPPING, CURSOR_VISIBLE})
 # Cursor keys, mouse in all its ways, focus, alternate scroll, bracketed paste: they change what a terminal sends.
 CLIENT_MODES: Final = frozenset({1, 9, 66, *range(1000, 1008), 1015, 1016, 2004})
-OF_CELLS: Final = frozenset({6, 7})
+OF_CELLS: Final = frozenset({ORIGIN, WRAPPING})
 MOUSE: Final = frozenset({9, 1000, 1001, 1002, 1003})
 CURSOR_STYLES: Final = frozenset({b"", b"0", b"1", b"2", b"3", b"4", b"5", b"6"})
 MAX_DEPTH: Final = 99
