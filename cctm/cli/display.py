@@ -7,7 +7,7 @@ before, whatever was drawn: a program's own bytes, the painter's, or a page of o
 from typing import Final
 
 from cctm.cli import terminal
-from cctm.cli.columns import clip
+from cctm.cli.columns import fill
 from cctm.screen.modes import Modes
 
 ST: Final = b"\x1b\\"  # ends a sequence that was cut, and is nothing where there was none
@@ -20,6 +20,7 @@ class Display:
 
     def __init__(self) -> None:
         self._modes = Modes()
+        self._has_line = False  # of ours, on the last row
 
     def draw(self, data: bytes) -> None:
         """Write *data*, which may be anything."""
@@ -27,7 +28,10 @@ class Display:
         terminal.write(data)
 
     def clear(self) -> None:
-        """Undo the modes of all that was drawn, and leave the alternate screen; what stands there stays."""
+        """Undo the modes of all that was drawn, and leave the alternate screen; no line of ours is left."""
+        if self._has_line:
+            self._has_line = False
+            self._draw_last_row(b"\x1b[2K")
         terminal.write(ST + self._modes.undo())
         self._modes = Modes()
 
@@ -47,18 +51,18 @@ class Display:
         if client.modify_keys:
             parts.append(b"\x1b[>4;0m")
         self.draw(b"".join(parts))
+        self._has_line = True
 
     def note(self, text: str) -> None:
         """Show *text* on the last row, over whatever is there; the cursor stays."""
-        cols, rows = terminal.size()
-        line = clip(f" {text} ", cols - 1).encode()
-        # The cursor is saved with its origin mode, which would make row numbers relative to the margins.
-        self.draw(ST + b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0;7m%b\x1b[0m\x1b8" % (rows, line))
+        cols, _ = terminal.size()
+        self._draw_last_row(b"\x1b[7m" + fill(f" {text}", cols).encode())
+        self._has_line = True
 
-    def wipe_note(self) -> None:
-        """Blank the last row, on which something of ours stands."""
+    def _draw_last_row(self, data: bytes) -> None:
         _, rows = terminal.size()
-        self.draw(b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % rows)
+        # The cursor is saved with its origin mode, which would make row numbers relative to the margins.
+        self.draw(ST + b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m%b\x1b[0m\x1b8" % (rows, data))
 
     def ask(self, question: bytes) -> None:
         """Write what the terminal answers."""

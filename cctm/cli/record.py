@@ -100,7 +100,10 @@ class Record:
 
     def part(self, block: int) -> float:
         whole = sum(self._sizes.values())
-        return 1.0 if not whole or not self._has(block) else 1 - self._blocks[block].behind / whole
+        if not whole or not self._has(block):
+            return 0.0
+        found = self._blocks[block]
+        return 1 - (found.behind + found.end - found.start) / whole
 
     def _has(self, block: int) -> bool:
         while len(self._blocks) <= block and not self._is_whole:

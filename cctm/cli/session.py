@@ -114,8 +114,6 @@ class Session:
                 _drop_keys()
                 raise
             finally:
-                if not self._attachment.is_drawn:
-                    self._display.wipe_note()
                 self._display.clear()
                 self._display.end_line()
         return self._outcome
