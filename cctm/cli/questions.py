@@ -9,21 +9,20 @@ end of the answers to the question. What comes late, and the answer to DA1, is n
 Invariants: while nothing is open keys pass untouched, and at once.
 """
 
-import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from cctm.protocol.control import replies, requests
-from cctm.screen.answers import AnswerScanner
+from cctm.screen.client_answers import Answer, AnswerScanner
+from cctm.screen.queries import Kind
 
 ANSWER_S: Final = 0.5
 LATE_S: Final = 10.0  # a terminal at the other end of a bad line; then one that does not answer DA1
 HOLD_S: Final = 0.05
 MAX_OPEN: Final = 64
 DA1: Final = b"\x1b[c"
-
-_DA1_ANSWER: Final = re.compile(rb"\x1b\[\?[0-9;]*c")
 
 
 @dataclass(slots=True)
@@ -58,25 +57,23 @@ class Questions:
         """The keys in *data*; and what to tell the daemon."""
         if not self._open and not self._scanner.holds:
             return data, []
-        keys = bytearray()
         answers: list[requests.Answer] = []
-        at = 0
-        # Piece by piece up to each answer of DA1: what comes before it belongs to the question before it.
-        for match in [*_DA1_ANSWER.finditer(data), None]:
-            piece = data[at:] if match is None else data[at : match.end()]
-            at += len(piece)
-            keys += self._scan(piece, answers)
+        self._scanner.expecting = bool(self._open)
+        keys = self._sort(self._scanner.feed(data), answers)
         self._held_since = now
-        return bytes(keys), answers
+        return keys, answers
 
-    def _scan(self, piece: bytes, answers: list[requests.Answer]) -> bytes:
-        keys, found = self._scanner.feed(piece)
-        if self._open:
-            self._open[0].answer += b"".join(found)
-        for _ in _DA1_ANSWER.findall(keys):
-            if self._open:
+    def _sort(self, pieces: Sequence[bytes | Answer], answers: list[requests.Answer]) -> bytes:
+        """The keys among *pieces*."""
+        keys = bytearray()
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                keys += piece
+            elif self._open and piece.kind is Kind.ATTRIBUTES:
                 self._settle(self._open.popleft(), answers)
-        return _DA1_ANSWER.sub(b"", keys)
+            elif self._open:
+                self._open[0].answer += piece.raw
+        return bytes(keys)
 
     @staticmethod
     def _settle(one: _Open, answers: list[requests.Answer]) -> None:
@@ -100,4 +97,4 @@ class Questions:
         while self._open and now >= self._open[0].asked_at + LATE_S:
             self._open.popleft()
         is_key = self._scanner.holds and now >= self._held_since + HOLD_S
-        return self._scanner.flush() if is_key else b"", answers
+        return self._sort(self._scanner.flush(), answers) if is_key else b"", answers
