@@ -14,7 +14,7 @@ from typing import Final
 import avt
 
 from cctm.screen.emulator import SavedCursor, Screen
-from cctm.screen.picture import EMPTY, Cursor, Row, Run, split_run
+from cctm.screen.picture import EMPTY, Cursor, Row, Run, split_run, trimmed
 from cctm.screen.widths import width_of
 
 _TOKEN: Final = re.compile(r"\x1b\[([0-9:;]*)([mb])")
@@ -71,7 +71,7 @@ def _read_segment(segment: str, pen: str, cols: int) -> tuple[tuple[Row, ...], s
     if printed:
         runs.append(Run(printed, _width(printed), pen))
     lines = [Row(tuple(line), wraps=True) for line in _split(runs, cols)]
-    lines[-1] = Row(_trimmed(lines[-1].runs), wraps=False)
+    lines[-1] = Row(trimmed(lines[-1].runs), wraps=False)
     return tuple(lines), pen
 
 
@@ -91,15 +91,6 @@ def _split(runs: list[Run], cols: int) -> Iterator[list[Run]]:
         line.append(run)
         room -= run.width
     yield line
-
-
-def _trimmed(runs: tuple[Run, ...]) -> tuple[Run, ...]:
-    """*runs* without blanks in the default pen at their end."""
-    if not runs or runs[-1].pen or not runs[-1].text.endswith(" "):
-        return runs
-    text = runs[-1].text.rstrip(" ")
-    width = runs[-1].width - (len(runs[-1].text) - len(text))
-    return (*runs[:-1], Run(text, width, "")) if text else runs[:-1]
 
 
 def read_screen(vt: avt.Vt, reader: RowReader) -> Screen:

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Final, Self
 
 from cctm.screen import marks
-from cctm.screen.avt_emulator import AvtEmulator
 from cctm.screen.emulator import Emulator, Screen
+from cctm.screen.emulators import new_emulator
 from cctm.screen.mark_table import MARKS
 from cctm.screen.marks import Clusters
 from cctm.screen.modes import ORIGIN, Modes
@@ -48,7 +48,7 @@ def within_limits(cols: int, rows: int) -> tuple[int, int]:
 class Fold:
     """One terminal's screen, modes and title."""
 
-    def __init__(self, cols: int, rows: int, emulator: Callable[[int, int], Emulator] = AvtEmulator) -> None:
+    def __init__(self, cols: int, rows: int, emulator: Callable[[int, int], Emulator] = new_emulator) -> None:
         self.cols, self.rows = within_limits(cols, rows)
         self.modes = Modes()
         self._titles = Title()

@@ -78,6 +78,15 @@ def split_run(run: Run, width: int) -> tuple[Run, Run]:
     return Run(run.text[:length], taken, run.pen), Run(run.text[length:], run.width - taken, run.pen)
 
 
+def trimmed(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    """*runs* without blanks in the default pen at their end."""
+    if not runs or runs[-1].pen or not runs[-1].text.endswith(" "):
+        return runs
+    text = runs[-1].text.rstrip(" ")
+    width = runs[-1].width - (len(runs[-1].text) - len(text))
+    return (*runs[:-1], Run(text, width, "")) if text else runs[:-1]
+
+
 def text_of(row: Row) -> str:
     """The row's text, without pens."""
     return "".join(run.text for run in row.runs)

@@ -70,6 +70,11 @@ def bounded(pending: str) -> str:
     return _ANY_C0.sub("", pending[: 2 * MAX_PENDING])[:MAX_PENDING]
 
 
+def without_controls(sequence: str) -> str:
+    """*sequence* without the C0 characters in it: they are executed, and do not belong to it."""
+    return _ANY_C0.sub("", sequence)
+
+
 def printed_end(text: str) -> str:
     """The printed characters with which clean *text* ends; only the last ones of many."""
     last = text.rfind("\x1b")
