@@ -12,11 +12,12 @@ Invariants: while nothing is open keys pass untouched, and at once.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cctm.protocol.control import replies, requests
-from cctm.screen.client_answers import Answer, AnswerScanner
-from cctm.screen.queries import Kind
+
+if TYPE_CHECKING:  # imported with the first question, to attach faster
+    from cctm.screen.client_answers import Answer, AnswerScanner
 
 ANSWER_S: Final = 0.5
 LATE_S: Final = 10.0  # a terminal at the other end of a bad line; then one that does not answer DA1
@@ -37,7 +38,7 @@ class Questions:
     """The questions that the user's terminal has not answered yet."""
 
     def __init__(self) -> None:
-        self._scanner = AnswerScanner()
+        self._scanner: AnswerScanner | None = None
         self._open: deque[_Open] = deque()
         self._held_since = 0.0
 
@@ -45,6 +46,10 @@ class Questions:
         """What to write to the terminal for *query*; nothing, if it has too many questions before it."""
         if len(self._open) >= MAX_OPEN:
             return b""
+        if self._scanner is None:
+            from cctm.screen.client_answers import AnswerScanner
+
+            self._scanner = AnswerScanner()
         self._open.append(_Open(query.query, now))
         return query.data + DA1
 
@@ -55,7 +60,7 @@ class Questions:
 
     def receive(self, data: bytes, now: float) -> tuple[bytes, list[requests.Answer]]:
         """The keys in *data*; and what to tell the daemon."""
-        if not self._open and not self._scanner.holds:
+        if self._scanner is None or not (self._open or self._scanner.holds):
             return data, []
         answers: list[requests.Answer] = []
         self._scanner.expecting = bool(self._open)
@@ -63,8 +68,10 @@ class Questions:
         self._held_since = now
         return keys, answers
 
-    def _sort(self, pieces: Sequence[bytes | Answer], answers: list[requests.Answer]) -> bytes:
+    def _sort(self, pieces: "Sequence[bytes | Answer]", answers: list[requests.Answer]) -> bytes:
         """The keys among *pieces*."""
+        from cctm.screen.queries import Kind
+
         keys = bytearray()
         for piece in pieces:
             if isinstance(piece, bytes):
@@ -84,7 +91,7 @@ class Questions:
     def due(self) -> float | None:
         """When to call `expire`, if nothing comes before."""
         times = [one.asked_at + (LATE_S if one.is_settled else ANSWER_S) for one in self._open]
-        if self._scanner.holds:
+        if self._scanner is not None and self._scanner.holds:
             times.append(self._held_since + HOLD_S)
         return min(times, default=None)
 
@@ -96,5 +103,7 @@ class Questions:
                 self._settle(one, answers)
         while self._open and now >= self._open[0].asked_at + LATE_S:
             self._open.popleft()
-        is_key = self._scanner.holds and now >= self._held_since + HOLD_S
-        return self._sort(self._scanner.flush(), answers) if is_key else b"", answers
+        scanner = self._scanner
+        if scanner is None or not scanner.holds or now < self._held_since + HOLD_S:
+            return b"", answers
+        return self._sort(scanner.flush(), answers), answers

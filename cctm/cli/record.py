@@ -1,7 +1,7 @@
 r"""Record: what a terminal printed, as lines, from any place in it, without reading what is before.
 
     log 1 ── segments ── …  │ block 2 │ block 1 │ block 0 ◄ the end when it was opened
-                               └─ some 32 KiB of sealed records; found from the end backwards, opened when asked for
+                               └─ some 8 KiB of sealed records; found from the end backwards, opened when asked for
 
 A block's lines are those that begin in it; the last one ends in the blocks behind it. Whether a block begins on the
 alternate screen, which leaves no lines, is looked for before it, and not for ever.
@@ -29,9 +29,11 @@ from cctm.protocol.events import Gap, Keyframe, Opened, Output
 from cctm.protocol.keys import ChannelId, StreamId
 from cctm.screen.text import TextLines
 
-BLOCK_BYTES: Final = 32 * 1024
-KEPT_BLOCKS: Final = 6
-LOOK_BACK: Final = 64  # blocks, for whether the alternate screen is shown
+BLOCK_BYTES: Final = 8 * 1024  # what compresses best comes to 2 MiB then
+BATCH_ENTRIES: Final = 8  # verified at once: one signature each time, and few behind the block in vain
+KEPT_BLOCKS: Final = 4
+LOOK_BACK_BYTES: Final = 2 * 1024 * 1024  # of output, for whether the alternate screen is shown
+SWITCH_BYTES: Final = 8
 LINE_END_BYTES: Final = 256 * 1024  # of a line that goes on behind its block
 FIRST_ENTRIES: Final = 8  # of a log: what says where its output begins is among them
 MISSING: Final = b"\r\n[not recorded]\r\n"
@@ -175,7 +177,7 @@ class Record:
         stream, end = self._first[block.log][0], -1
         later = [offset for other, offset in self._first[block.log + 1 :] if other == stream]
         limit = min(later, default=None)
-        walk = self._walk(log, Start(block.segment, block.start, 0, None), 32)
+        walk = self._walk(log, Start(block.segment, block.start, 0, None), BATCH_ENTRIES)
         for entry in self._archive.log_entries(walk, self._opener):
             spot = entry.spot
             if spot is not None and (spot.segment != block.segment or spot.start >= block.end):
@@ -228,16 +230,21 @@ class Record:
         """Whether *block* begins on the alternate screen, as far as that can be told."""
         state = False
         asked = []
-        for number in range(block, block + LOOK_BACK):
-            if number in self._begins_alternate:
-                state = self._begins_alternate[number]
+        seen = 0
+        while seen < LOOK_BACK_BYTES:
+            if block in self._begins_alternate:
+                state = self._begins_alternate[block]
                 break
-            asked.append(number)
-            before = self.output(number + 1)
-            switches = _SWITCH.findall(before or b"")
+            asked.append(block)
+            behind = (self.output(block) or b"")[: SWITCH_BYTES - 1]
+            block += 1
+            before = self.output(block)
+            # One that is cut belongs to where it begins.
+            switches = _SWITCH.findall((before or b"") + behind)
             if switches or before is None:
                 state = switches[-1:] == [b"h"]
                 break
+            seen += len(before)
         # All that were asked lie behind the switch, with none between.
         self._begins_alternate.update(dict.fromkeys(asked, state))
         return state

@@ -9,7 +9,6 @@ import click
 from cctm.cli import terminal, words
 from cctm.cli.attachment import attach_request, outer
 from cctm.cli.client import Client, RefusedError, connect
-from cctm.cli.commands.ls import ask_rows
 from cctm.cli.errors import UserError
 from cctm.cli.opening import new_request
 from cctm.cli.parameters import TERMINAL
@@ -93,6 +92,8 @@ def attach(client: Client, home: Home, request: requests.Attach) -> NoReturn:
 
 
 def _refuse_itself(client: Client, target: str) -> None:
+    from cctm.cli.commands.ls import ask_rows  # seldom needed on the way to a terminal
+
     itself = [row for row in ask_rows(client, requests.List(0)) if row.channel.hex() == outer()]
     if any(target == row.name or row.channel.hex().startswith(target.lower() or "-") for row in itself):
         raise UserError(

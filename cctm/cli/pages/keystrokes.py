@@ -37,6 +37,7 @@ _FINALS: Final = {
     "F": "end",
     "M": ENTER,
 }
+_PRIVATE: Final = frozenset("<=>?")  # the mouse, answers
 _NUMBERS: Final = {"1": "home", "7": "home", "4": "end", "8": "end", "5": "page up", "6": "page down"}
 _TOKEN: Final = re.compile(
     r"\x1b\[(?P<numbers>[0-?]*)[ -/]*(?P<final>[@-~])|\x1bO(?P<single>[@-~])|\x1b(?P<alt>[^\x1b\[O])|(?P<one>.)",
@@ -59,7 +60,7 @@ def _name(match: re.Match[str]) -> str:
     if match["final"] == "~":
         return _NUMBERS.get(match["numbers"].partition(";")[0], "")
     if match["final"] is not None:
-        return _FINALS.get(match["final"], "") if "?" not in match["numbers"] else ""
+        return "" if match["numbers"][:1] in _PRIVATE else _FINALS.get(match["final"], "")
     if match["single"] is not None:
         return _FINALS.get(match["single"], "")
     if match["one"] is not None:

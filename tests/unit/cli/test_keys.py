@@ -1,7 +1,7 @@
 """The prefix key, in all its forms, whatever pieces it arrives in."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cctm.cli.keys import COMMANDS, Command, Jump, PrefixKeys
@@ -171,6 +171,7 @@ ATOMS = [
 STREAMS = st.lists(st.sampled_from(ATOMS) | st.binary(max_size=3), max_size=12).map(b"".join)
 
 
+@settings(deadline=None)
 @given(STREAMS, st.data())
 def test_no_split_of_any_keys_changes_what_is_meant(whole, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
@@ -178,6 +179,7 @@ def test_no_split_of_any_keys_changes_what_is_meant(whole, data):
     assert received(*pieces) == received(whole)
 
 
+@settings(deadline=None)
 @given(STREAMS)
 def test_nothing_typed_is_changed_or_put_elsewhere(whole):
     at = 0
@@ -188,11 +190,13 @@ def test_nothing_typed_is_changed_or_put_elsewhere(whole):
                 at = whole.index(byte, at) + 1
 
 
+@settings(deadline=None)
 @given(st.binary().filter(lambda data: b"\x02" not in data and b"\x1b[" not in data))
 def test_keys_without_the_prefix_pass_unchanged(data):
     assert received(data) == joined([data])
 
 
+@settings(deadline=None)
 @given(STREAMS)
 def test_a_paste_loses_nothing(pasted):
     whole = PASTE + pasted.replace(PASTED, b"") + PASTED
