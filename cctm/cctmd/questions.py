@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import trio
 
 from cctm import __version__
-from cctm.screen.answers import Ask, answer
+from cctm.screen.answers import Who, answer
 from cctm.screen.fold import Fold
 from cctm.screen.queries import Query
 
@@ -64,7 +64,7 @@ class Questions:
             else:
                 self._respond(found)
             return
-        client = self._client() if found is Ask.ONE_CLIENT and len(self._open) < MAX_OPEN else None
+        client = self._client() if found is Who.ONE_CLIENT and len(self._open) < MAX_OPEN else None
         if client is not None:
             self._number += 1
             self._open.append(_Open(self._number, client))

@@ -172,7 +172,7 @@ class Terminal:
     def _show(self, piece: bytes | Query) -> None:
         if isinstance(piece, Query):
             self.recent.hide(piece.raw)
-            if piece.kind is Kind.CLIPBOARD and not piece.raw.endswith((b";?\x07", b";?\x1b\\")):
+            if piece.kind is Kind.CLIPBOARD and not piece.body.endswith(b"?"):  # nothing is asked
                 for viewer in self.viewers:
                     viewer.aside(piece.raw)
             else:

@@ -4,6 +4,7 @@ import avt
 
 from cctm.screen.avt_screen import RowReader, read_screen
 from cctm.screen.emulator import Screen
+from cctm.screen.picture import Cursor
 
 
 class AvtEmulator:
@@ -34,6 +35,12 @@ class AvtEmulator:
         if type(error).__name__ != "PanicException":
             raise error
         self._vt = avt.Vt(*self._size, 0)
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the cursor is."""
+        cursor = self._vt.cursor
+        return Cursor(cursor.col, cursor.row, cursor.visible)
 
     def screen(self) -> Screen:
         """What is kept now."""

@@ -8,15 +8,16 @@ In the dump, state is set by sequences that begin with U+009B (and ESC 7, ESC ( 
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import avt
 
 from cctm.screen.emulator import SavedCursor, Screen
-from cctm.screen.picture import EMPTY, Cursor, Row, Run
+from cctm.screen.picture import EMPTY, Cursor, Row, Run, split_run
 from cctm.screen.widths import width_of
 
-_ROW_TOKEN: Final = re.compile(r"\x1b\[([0-9:;]*)([mb])|([^\x1b]+)")
+_TOKEN: Final = re.compile(r"\x1b\[([0-9:;]*)([mb])")
 _STATE_TOKEN: Final = re.compile(
     r"\x9b([?0-9;]*)([A-Za-z`])|\x1b\[()(W)|\x1b\[([0-9:;]*)(m)|\x1b(7|\([0B]|\)[0B])|(\x0e)|([^\x00-\x1f\x7f-\x9f]+)"
 )
@@ -56,79 +57,49 @@ class RowReader:
 
 def _read_segment(segment: str, pen: str, cols: int) -> tuple[tuple[Row, ...], str]:
     """The rows between two line ends; and the pen behind them."""
-    rows: list[Row] = []
     runs: list[Run] = []
-    text: list[str] = []
-    width = column = 0
-
-    def end_run() -> None:
-        nonlocal width
-        if text:
-            runs.append(Run("".join(text), width, pen))
-            text.clear()
-            width = 0
-
-    def take(part: str, part_width: int) -> None:
-        nonlocal width, column
-        text.append(part)
-        width += part_width
-        column += part_width
-
-    def end_row() -> None:
-        nonlocal column
-        end_run()
-        rows.append(Row(tuple(runs), wraps=True))
-        runs.clear()
-        column = 0
-
-    last = " "
-    for match in _ROW_TOKEN.finditer(segment):
-        parameters, final, printed = match.groups()
-        if final == "m":
-            new = canonical_pen(parameters)
-            if new != pen:
-                end_run()
-                pen = new
-            continue
+    printed, *behind = _TOKEN.split(segment)
+    for parameters, final, text in zip(behind[::3], behind[1::3], behind[2::3], strict=True):
         if final == "b":
-            printed = last * int(parameters or "1")
-        last = printed[-1]
-        while printed:
-            if column >= cols:
-                end_row()
-            room = cols - column
-            if printed.isascii():
-                part = printed[:room]
-                take(part, len(part))
-                printed = printed[len(part) :]
-                continue
-            part_width = 0
-            length = 0
-            for char in printed:
-                char_width = width_of(char)
-                if part_width + char_width > room:
-                    break
-                part_width += char_width
-                length += 1
-            if length == 0:  # no room for a wide character: avt printed a blank for it
-                column = cols
-                continue
-            take(printed[:length], part_width)
-            printed = printed[length:]
-    end_run()
-    rows.append(Row(tuple(runs), wraps=False))
-    return tuple(_trimmed(row) for row in rows), pen
+            printed += printed[-1] * int(parameters) + text
+        elif canonical_pen(parameters) == pen:
+            printed += text
+        else:
+            if printed:
+                runs.append(Run(printed, _width(printed), pen))
+            pen, printed = canonical_pen(parameters), text
+    if printed:
+        runs.append(Run(printed, _width(printed), pen))
+    lines = [Row(tuple(line), wraps=True) for line in _split(runs, cols)]
+    lines[-1] = Row(_trimmed(lines[-1].runs), wraps=False)
+    return tuple(lines), pen
 
 
-def _trimmed(row: Row) -> Row:
-    """*row* without blanks in the default pen at its end."""
-    runs = row.runs
-    if not runs or runs[-1].pen or not runs[-1].text.endswith(" ") or row.wraps:
-        return row
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else sum(map(width_of, text))
+
+
+def _split(runs: list[Run], cols: int) -> Iterator[list[Run]]:
+    """*runs* in lines of *cols* columns."""
+    line: list[Run] = []
+    room = cols
+    for run in runs:
+        while run.width > room:
+            part, run = split_run(run, room)
+            yield [*line, part] if part.width else line
+            line, room = [], cols
+        line.append(run)
+        room -= run.width
+    yield line
+
+
+def _trimmed(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    """*runs* without blanks in the default pen at their end."""
+    if not runs or runs[-1].pen or not runs[-1].text.endswith(" "):
+        return runs
     text = runs[-1].text.rstrip(" ")
-    cut = len(runs[-1].text) - len(text)
-    last = (Run(text, runs[-1].width - cut, ""),) if text else ()
-    return Row(runs[:-1] + last, wraps=False)
+    width = runs[-1].width - (len(runs[-1].text) - len(text))
+    return (*runs[:-1], Run(text, width, "")) if text else runs[:-1]
 
 
 def read_screen(vt: avt.Vt, reader: RowReader) -> Screen:

@@ -55,5 +55,9 @@ class Emulator(Protocol):
     def resize(self, cols: int, rows: int) -> None:
         """Take another size."""
 
+    @property
+    def cursor(self) -> Cursor:
+        """Where the cursor is: cheaper than asking for all."""
+
     def screen(self) -> Screen:
         """What is kept now."""

@@ -16,19 +16,20 @@ from typing import Final, Self
 from cctm.screen import marks
 from cctm.screen.avt_emulator import AvtEmulator
 from cctm.screen.emulator import Emulator, Screen
+from cctm.screen.mark_table import MARKS
 from cctm.screen.marks import Clusters
-from cctm.screen.modes import Modes
-from cctm.screen.picture import Picture
+from cctm.screen.modes import ORIGIN, Modes
+from cctm.screen.picture import Cursor, Picture
 from cctm.screen.placing import printed_over
 from cctm.screen.sequences import (
     PARTS,
     bounded,
     changes_modes,
     cleaned,
+    outlined,
     printed_end,
     unfinished,
     with_short_repeats,
-    without_inner_controls,
 )
 from cctm.screen.title import Title
 
@@ -56,6 +57,7 @@ class Fold:
         self._last = ""  # the character, with its marks, that was printed last, if nothing came after it
         self._emulator = emulator(self.cols, self.rows)
         self._clusters = Clusters()
+        self._screen: Screen | None = None
         self._picture: Picture | None = None
 
     @classmethod
@@ -67,41 +69,40 @@ class Fold:
 
     def feed(self, data: bytes) -> None:
         """Take the next output."""
-        text = marks.admitted(cleaned(self._decoder.decode(data)))
+        text = self._decoder.decode(data)
+        plain = marks.is_plain(text)
+        if not plain:
+            text = marks.admitted(cleaned(text))
         if not text:
             return
-        self._picture = None
-        self._feed_emulator(text)
+        self._picture = self._screen = None
+        cells = text if plain else self._with_clusters(text)
         if not self._pending and "\x1b" not in text:
+            self._emulator.feed(cells)
             self._last = self._last_printed(text)
             return
         text = self._pending + text
+        outline = outlined(text)
+        self._emulator.feed(with_short_repeats(cells, outline))
         self._last = self._last_printed(text)
         end = unfinished(text)
         self._pending = bounded(text[end:])
-        whole = text[:end]
-        if changes_modes(whole):
-            whole = without_inner_controls(whole)
-            self.modes.feed(whole.encode())
-            self._titles.feed(whole)
-
-    def _feed_emulator(self, text: str) -> None:
-        if marks.has_marks(text):
-            if self._clusters.many:
-                screen = self._emulator.screen()
-                self._clusters.collect((*screen.primary, *(screen.alternate or ())))
-            text = self._with_clusters(text)
-        self._emulator.feed(with_short_repeats(text))
+        if changes_modes(outline):
+            self.modes.feed(text[:end].encode())
+            self._titles.feed(text[:end])
 
     def _with_clusters(self, text: str) -> str:
         """*text* with its clusters replaced, where it is printed and not part of a sequence."""
+        if self._clusters.many:
+            screen = self._emulator.screen()
+            self._clusters.collect((*screen.primary, *(screen.alternate or ())))
         if not self._pending and self._last:
             text = self._join_last(text)
-        begun = len(self._pending)
-        return "".join(
-            self._clusters.joined(match[0]) if match["printed"] is not None else match[0]
-            for match in PARTS.finditer(self._pending + text)
-        )[begun:]
+        present = MARKS.intersection(text)
+        if not present:
+            return text
+        parts = PARTS.finditer(self._pending + text)
+        return "".join(self._clusters.joined(parts, present))[len(self._pending) :]
 
     def _join_last(self, text: str) -> str:
         """Print the last character again, with the marks that *text* begins with; the rest of *text*."""
@@ -125,7 +126,7 @@ class Fold:
         if size != (self.cols, self.rows):
             self.cols, self.rows = size
             self._emulator.resize(*size)
-            self._picture = None
+            self._picture = self._screen = None
             self._last = ""
 
     @property
@@ -148,8 +149,28 @@ class Fold:
         """The bytes of an unfinished sequence, and of an unfinished UTF-8 character."""
         return self._pending.encode() + self._decoder.getstate()[0]
 
+    @property
+    def cursor(self) -> Cursor:
+        """Where the cursor is."""
+        return self._emulator.cursor
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Row and column of the cursor as a terminal reports them: from 1, in origin mode from the top margin."""
+        cursor = self.cursor
+        top = 0
+        if ORIGIN in self.modes.private:  # else it was never in force, and the screen need not be asked
+            screen = self.screen()
+            top = screen.margins[0] if screen.origin and screen.margins is not None else 0
+        return cursor.row - top + 1, min(cursor.col, self.cols - 1) + 1
+
     def screen(self) -> Screen:
         """Everything that the emulator keeps."""
+        if self._screen is None:
+            self._screen = self._read_screen()
+        return self._screen
+
+    def _read_screen(self) -> Screen:
         screen = self._emulator.screen()
         if not self._clusters:
             return screen

@@ -4,6 +4,7 @@ Those that wcwidth 0.9 (Unicode 18) gives no width, without the spacing marks (M
 library and terminals give a column, and without line and paragraph separators. A test compares with both.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 _RANGES: Final = """
@@ -42,6 +43,24 @@ AAEC-AAED AAF6 ABE5 ABE8 ABED D7B0-D7FF FB1E FE00-FE0F FE20-FE2F FEFF FFF0-FFFB 
 E0000-E0FFF
 """
 
-# A character class of a pattern.
-_CLASS: Final = "".join("-".join(chr(int(end, 16)) for end in ends.split("-")) for ends in _RANGES.split())
-MARK: Final = f"[{_CLASS}]"
+
+def _characters() -> Iterator[str]:
+    for ends in _RANGES.split():
+        first, _, last = ends.partition("-")
+        yield from map(chr, range(int(first, 16), int(last or first, 16) + 1))
+
+
+MARKS: Final = frozenset(_characters())
+
+
+def clusters_of(text: str) -> list[str]:
+    """The characters of *text*, each with the marks behind it; marks at the beginning have nothing to be on."""
+    if text.isascii() or MARKS.isdisjoint(text):
+        return list(text)
+    clusters: list[str] = []
+    for char in text:
+        if clusters and char in MARKS:
+            clusters[-1] += char
+        else:
+            clusters.append(char)
+    return clusters

@@ -13,58 +13,69 @@ what is too much loses its marks. A stand-in that a program prints itself become
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import takewhile
 from typing import Final
 
-from cctm.screen.mark_table import MARK
+from cctm.screen.mark_table import MARKS
 from cctm.screen.picture import Row, Run
 from cctm.screen.widths import width_of
 
-MAX_CLUSTERS: Final = 4096
+MAX_CLUSTERS: Final = 1024
 MAX_MARKS: Final = 16  # on one character; a flag of a region is six tags and an end
 _NARROW: Final = 0x10E000
 _WIDE: Final = 0x3E000  # every emulator gives this plane two columns
 
-# Embeddings, overrides and isolates would reorder what stands around them.
-_REORDERS: Final = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+
+def _stand_ins(width: int) -> range:
+    first = _NARROW if width == 1 else _WIDE
+    return range(first, first + MAX_CLUSTERS)
 
 
-_STAND_INS: Final = (
-    f"[{chr(_NARROW)}-{chr(_NARROW + MAX_CLUSTERS - 1)}{chr(_WIDE)}-{chr(_WIDE + MAX_CLUSTERS - 1)}]"
+_STAND_IN: Final = re.compile(
+    "".join(f"[{chr(codes[0])}-{chr(codes[-1])}]" for codes in (_stand_ins(1), _stand_ins(2))).replace(
+        "][", ""
+    )
 )
-_SPECIAL: Final = re.compile(f"{MARK}|{_STAND_INS}|[{_REORDERS}\u2028\u2029]")
-_STAND_IN: Final = re.compile(_STAND_INS)
-_REORDERING: Final = re.compile(f"[{_REORDERS}\u2028\u2029]")
-_ANY_MARK: Final = re.compile(MARK)
-_CLUSTER: Final = re.compile(f"(?s).{MARK}+")
-_LAST: Final = re.compile(rf"(?s)[^{MARK[1:-1]}]{MARK}*\Z")
-_LEADING: Final = re.compile(f"{MARK}*")
+# Embeddings, overrides and isolates would reorder what stands around them.
+_REORDERING: Final = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# What is not to reach the emulator: marks, what reorders, DEL and C1 characters, stand-ins. Asking a set of some
+# thousand characters is twenty times as fast as a pattern with a class of them.
+_ODD: Final = (
+    MARKS
+    | frozenset("\x7f\u2028\u2029")
+    | frozenset(map(chr, (*range(0x80, 0xA0), *_stand_ins(1), *_stand_ins(2))))
+)
+
+
+def is_plain(text: str) -> bool:
+    """Whether the emulator can have *text* as it is."""
+    return "\x7f" not in text if text.isascii() else _ODD.isdisjoint(text)
 
 
 def admitted(text: str) -> str:
     """*text* without characters that reorder, and without stand-ins."""
-    if text.isascii() or _SPECIAL.search(text) is None:
-        return text
     return _STAND_IN.sub("\ufffd", _REORDERING.sub("", text))
-
-
-def has_marks(text: str) -> bool:
-    """Whether there is a mark in *text*."""
-    return not text.isascii() and _ANY_MARK.search(text) is not None
 
 
 def leading_marks(text: str) -> str:
     """The marks with which *text* begins."""
-    match = _LEADING.match(text)
-    return match[0] if match is not None else ""
+    return "".join(takewhile(MARKS.__contains__, text))
 
 
 def last_cluster(text: str) -> str:
     """The character with which printable *text* ends, and its marks; empty if there is none."""
-    if text.isascii():
-        return text[-1:]
-    match = _LAST.search(text, max(0, len(text) - 2 * MAX_MARKS))
-    return match[0][: 1 + MAX_MARKS] if match is not None else ""
+    start = len(text) - 1
+    while start >= 0 and text[start] in MARKS:
+        start -= 1
+    return text[start : start + 1 + MAX_MARKS] if start >= 0 else ""
+
+
+@lru_cache(maxsize=64)
+def _clusters_with(present: frozenset[str]) -> re.Pattern[str]:
+    """Finds clusters with these marks: a class of all marks is too slow."""
+    return re.compile(f"(?s).[{re.escape(''.join(sorted(present)))}]+")
 
 
 class Clusters:
@@ -73,9 +84,7 @@ class Clusters:
     def __init__(self) -> None:
         self._stand_ins: dict[str, str] = {}
         self._clusters: dict[int, str] = {}
-        self._free: dict[
-            int, list[str]
-        ] = {}  # by width; most screens never have a mark, and thousands are much memory
+        self._free: dict[int, Iterator[int]] = {width: iter(_stand_ins(width)) for width in (1, 2)}
         self._new_since_collecting = 0
 
     def __bool__(self) -> bool:
@@ -90,17 +99,21 @@ class Clusters:
         """Take back the stand-ins that no cell of *lines*, all there are, holds any more."""
         self._new_since_collecting = 0
         used = set(_STAND_IN.findall("".join(run.text for row in lines for run in row.runs)))
-        for cluster, stand_in in list(self._stand_ins.items()):
-            if stand_in not in used:
-                del self._stand_ins[cluster]
-                del self._clusters[ord(stand_in)]
-                self._free[1 if ord(stand_in) >= _NARROW else 2].append(stand_in)
+        self._stand_ins = {
+            cluster: stand_in for cluster, stand_in in self._stand_ins.items() if stand_in in used
+        }
+        self._clusters = {ord(stand_in): cluster for cluster, stand_in in self._stand_ins.items()}
+        for width in (1, 2):
+            self._free[width] = iter([code for code in _stand_ins(width) if code not in self._clusters])
 
-    def joined(self, text: str) -> str:
-        """Printable *text* with stand-ins for its clusters; marks at its beginning are dropped."""
-        if not has_marks(text):
-            return text
-        return _CLUSTER.sub(lambda match: self.stand_in(match[0]), text[len(leading_marks(text)) :])
+    def joined(self, parts: Iterable[re.Match[str]], marks: frozenset[str]) -> Iterator[str]:
+        """*parts* with stand-ins for the clusters of what is `printed`; marks on nothing are dropped."""
+        clusters = _clusters_with(marks)
+        for part in parts:
+            text = part[0]
+            if part["printed"] is not None and not marks.isdisjoint(text):
+                text = clusters.sub(lambda match: self.stand_in(match[0]), text[len(leading_marks(text)) :])
+            yield text
 
     def stand_in(self, cluster: str) -> str:
         """What stands for *cluster*, a character and its marks."""
@@ -108,16 +121,12 @@ class Clusters:
         known = self._stand_ins.get(cluster)
         if known is not None:
             return known
-        width = width_of(cluster[0])
-        free = self._free.get(width)
-        if free is None:
-            free = self._free[width] = _stand_ins(_NARROW if width == 1 else _WIDE)
-        if not free:
+        code = next(self._free[width_of(cluster[0])], None)
+        if code is None:
             return cluster[0]
-        stand_in = free.pop()
         self._new_since_collecting += 1
-        self._stand_ins[cluster] = stand_in
-        self._clusters[ord(stand_in)] = cluster
+        self._stand_ins[cluster] = stand_in = chr(code)
+        self._clusters[code] = cluster
         return stand_in
 
     def expanded(self, lines: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -125,12 +134,8 @@ class Clusters:
         return tuple(map(self._expanded_row, lines)) if self._clusters else lines
 
     def _expanded_row(self, row: Row) -> Row:
-        if all(run.text.isascii() for run in row.runs):
+        if all(run.text.isascii() or _STAND_IN.search(run.text) is None for run in row.runs):
             return row
         return Row(
             tuple(Run(run.text.translate(self._clusters), run.width, run.pen) for run in row.runs), row.wraps
         )
-
-
-def _stand_ins(first: int) -> list[str]:
-    return [chr(first + number) for number in reversed(range(MAX_CLUSTERS))]

@@ -15,27 +15,37 @@ from typing import Final
 CARRY: Final = 64
 MAX_MODE: Final = 9999
 
+ORIGIN: Final = 6
+WRAPPING: Final = 7
 CURSOR_VISIBLE: Final = 25
-ON_BY_DEFAULT: Final = frozenset({7, CURSOR_VISIBLE})
+ON_BY_DEFAULT: Final = frozenset({WRAPPING, CURSOR_VISIBLE})
 # DECCOLM clears the screen whichever way it is set; 1048 saves and restores a cursor; synchronized output ends by
 # itself.
 NOT_TOUCHED: Final = frozenset({3, 1048, 2026})
 ALTERNATE: Final = frozenset({47, 1047, 1049})
 # Application cursor keys, origin, wrapping, cursor: a soft reset leaves mouse, paste and alternate screen alone.
-SOFTLY_RESET: Final = frozenset({1, 6, 7, CURSOR_VISIBLE})
+SOFTLY_RESET: Final = frozenset({1, ORIGIN, WRAPPING, CURSOR_VISIBLE})
 # Cursor keys, mouse in all its ways, focus, alternate scroll, bracketed paste: they change what a terminal sends.
 CLIENT_MODES: Final = frozenset({1, 9, 66, *range(1000, 1008), 1015, 1016, 2004})
-OF_CELLS: Final = frozenset({6, 7})
+OF_CELLS: Final = frozenset({ORIGIN, WRAPPING})
 MOUSE: Final = frozenset({9, 1000, 1001, 1002, 1003})
+CURSOR_STYLES: Final = frozenset({b"", b"0", b"1", b"2", b"3", b"4", b"5", b"6"})
 MAX_DEPTH: Final = 99
 KITTY_FLAGS: Final = 0x1F
 
+# A terminal executes C0 characters inside a sequence, and goes on.
+_C0: Final = rb"\x00-\x17\x19\x1c-\x1f"
+_CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\x18\x1a\x1b")
 _SEQUENCE: Final = re.compile(
-    rb"\x1b(?:\[\?([0-9;]{1,32})([hl])|([=>c])|\[([0-6]?) q|\[([0-9;]{0,16})r|\[([><=])([0-9;]{0,16})([um])|(\[!p))"
+    rb"\x1b[%b]*(?:([=>c])|\[[%b]*"
+    rb"(?:\?([0-9;%b]{1,32})([hl])|([><=])([0-9;%b]{0,16})([um])|(!)p|([0-9;%b]{0,16})( q|r)))" % ((_C0,) * 5)
 )
-_UNFINISHED: Final = re.compile(rb"\x1b(?:\[[?!><=]?[0-9;]{0,32} ?)?\Z")
+_SHOW: Final = b"\x1b[?25h"
+_HIDE: Final = b"\x1b[?25l"
+_Found = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
+_UNFINISHED: Final = re.compile(rb"\x1b[%b]*(?:\[[%b]*[?!><=]?[0-9;%b]{0,32} ?)?\Z" % ((_C0,) * 3))
 # Coloured text is most of what begins with ESC: with its numbers taken out, one look tells that nothing else is there.
-_NUMBERS: Final = b"0123456789;"
+_INNER: Final = b"0123456789;" + _CONTROLS
 _ANY: Final = re.compile(rb"\x1b(?:[=>c]|\[[?><=!r ])")
 
 
@@ -72,32 +82,58 @@ class Modes:
             self._carry = b""
         if b"\x1b" not in data:
             return
-        if _ANY.search(data.translate(None, _NUMBERS)):
-            for match in _SEQUENCE.finditer(data):
-                self._apply(match)
+        self._follow(data)
         tail = data.rfind(b"\x1b", -CARRY)
         if tail >= 0 and _UNFINISHED.match(data, tail):
             self._carry = data[tail:]
 
-    def _apply(self, match: re.Match[bytes]) -> None:
-        modes, on, escape, style, margins, action, numbers, final, soft_reset = match.groups()
-        if modes is not None:
+    def _follow(self, data: bytes) -> None:
+        # What is printed most is hiding the cursor and showing it again; of that the last alone counts.
+        last = max(data.rfind(_SHOW), data.rfind(_HIDE))
+        blinking = data
+        if last >= 0:
+            data = data.replace(_SHOW, b"").replace(_HIDE, b"")
+        if _ANY.search(data.translate(None, _INNER)):
+            self._apply_all(_SEQUENCE.findall(blinking))
+        elif last >= 0:
+            self._set(CURSOR_VISIBLE, blinking.startswith(_SHOW, last))
+
+    def _apply_all(self, found: list[_Found]) -> None:
+        if not any(kind == b"u" for _, _, _, _, _, kind, _, _, _ in found):
+            # All but kitty's stack is set, not counted: of what is said again and again only the last time matters.
+            found = list(dict.fromkeys(reversed(found)))[::-1]
+        for one in found:
+            self._apply(*(part.translate(None, _CONTROLS) for part in one))
+
+    def _apply(
+        self,
+        escape: bytes,
+        modes: bytes,
+        on: bytes,
+        action: bytes,
+        numbers: bytes,
+        kind: bytes,
+        soft_reset: bytes,
+        parameters: bytes,
+        final: bytes,
+    ) -> None:
+        if modes:
             for mode in modes.split(b";"):
                 if mode and int(mode) <= MAX_MODE:
                     self._set(int(mode), on == b"h")
-        elif escape is not None:
-            if escape == b"c":
-                self._reset()
-            else:
-                self.keypad = escape == b"="
-        elif style is not None:
-            self.cursor_style = style
-        elif margins is not None:
-            self.margins = margins != b""
-        elif soft_reset is not None:
+        elif escape == b"c":
+            self._reset()
+        elif escape:
+            self.keypad = escape == b"="
+        elif final == b"r":
+            self.margins = parameters != b""
+        elif final:
+            if parameters in CURSOR_STYLES:
+                self.cursor_style = parameters
+        elif soft_reset:
             self.private = {mode: on for mode, on in self.private.items() if mode not in SOFTLY_RESET}
             self.keypad = self.margins = False
-        elif final == b"u":
+        elif kind == b"u":
             self._apply_kitty(action, [int(number or b"0") for number in numbers.split(b";")])
         elif action == b">" and numbers.partition(b";")[0] == b"4":
             self.modify_keys = int(numbers.split(b";")[1] or b"0") & 0xFF if b";" in numbers else 0

@@ -6,16 +6,13 @@ A row ends at its last cell that is not a blank in the default pen. A pen is the
 that sets it after a reset, in one order: `1;31`; the default pen is empty.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from cctm.screen.mark_table import MARK
+from cctm.screen.mark_table import clusters_of
 from cctm.screen.modes import ClientModes
 from cctm.screen.widths import width_of
-
-_CLUSTER: Final = re.compile(f"(?s).{MARK}*")
 
 
 class Run(NamedTuple):
@@ -64,8 +61,21 @@ def cells(row: Row) -> Iterator[Run]:
             for char in text:
                 yield Run(char, 1, pen)
         else:
-            for cluster in _CLUSTER.findall(text):
+            for cluster in clusters_of(text):
                 yield Run(cluster, width_of(cluster[0]), pen)
+
+
+def split_run(run: Run, width: int) -> tuple[Run, Run]:
+    """*run* divided behind *width* columns, or before the wide character that lies there."""
+    if run.text.isascii():
+        return Run(run.text[:width], width, run.pen), Run(run.text[width:], run.width - width, run.pen)
+    taken = length = 0
+    for cell in cells(Row((run,), wraps=False)):
+        if taken + cell.width > width:
+            break
+        taken += cell.width
+        length += len(cell.text)
+    return Run(run.text[:length], taken, run.pen), Run(run.text[length:], run.width - taken, run.pen)
 
 
 def text_of(row: Row) -> str:

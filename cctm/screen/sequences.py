@@ -13,7 +13,6 @@ from typing import Final
 MAX_PENDING: Final = 4096
 MAX_END: Final = 40
 
-_C1: Final = re.compile("[\x80-\x9f]")
 _FORMS: Final = {
     0x7F: "",
     **dict.fromkeys(range(128, 160), "\x18"),
@@ -38,8 +37,6 @@ PARTS: Final = re.compile(rf"(?P<printed>[^\x00-\x1f]+)|{_SEQUENCE}|[\x00-\x1a\x
 # With its numbers and control characters taken out, a sequence that only sets a pen is ESC [ m.
 _INNER: Final = b"0123456789;" + bytes(code for code in range(0x20) if code not in b"\x18\x1a\x1b")
 _CHANGES: Final = re.compile(rb"\x1b(?:[=>c\]]|\[[?><=!r t])")
-_DISTURBED: Final = re.compile(rf"\x1b[{_C0}]*(?:\[[{_C0} -?]*)?")
-
 # A count of this many digits is no program's wish; and each costs as much as printing that many characters.
 _LONG_REPEAT: Final = re.compile(
     rf"\x1b[{_C0}]*\[[{_C0}0]*([1-9][{_C0}]*(?:[0-9][{_C0}]*){{3,}})[{_C0}0-9;:]*b"
@@ -49,19 +46,17 @@ _SHORT_REPEAT: Final = "\x1b[999b"
 
 def cleaned(text: str) -> str:
     """*text* in 7-bit forms, without DEL."""
-    if text.isascii():
-        return text.replace("\x7f", "") if "\x7f" in text else text
-    return text.translate(_FORMS) if "\x7f" in text or _C1.search(text) else text
+    return text.translate(_FORMS)
 
 
-def changes_modes(text: str) -> bool:
-    """Whether modes or title may change in clean *text*: one look, for most sequences only set pens."""
-    return _CHANGES.search(text.encode().translate(None, _INNER)) is not None
+def outlined(text: str) -> bytes:
+    """Clean *text* without numbers and control characters: one look at it tells what sequences there are."""
+    return text.encode().translate(None, _INNER)
 
 
-def without_inner_controls(text: str) -> str:
-    """Clean *text* without the control characters that stand inside a sequence: they do not belong to it."""
-    return _DISTURBED.sub(lambda match: _ANY_C0.sub("", match[0]), text)
+def changes_modes(outline: bytes) -> bool:
+    """Whether modes or title may change in a text of this outline."""
+    return _CHANGES.search(outline) is not None
 
 
 def unfinished(text: str) -> int:
@@ -90,6 +85,6 @@ def printed_end(text: str) -> str:
     return text[start:]
 
 
-def with_short_repeats(text: str) -> str:
+def with_short_repeats(text: str, outline: bytes) -> str:
     """Clean *text* in which no REP asks for more than 999 characters."""
-    return _LONG_REPEAT.sub(_SHORT_REPEAT, text)
+    return _LONG_REPEAT.sub(_SHORT_REPEAT, text) if b"\x1b[b" in outline else text

@@ -8,9 +8,12 @@ from typing import Final
 
 MAX_TITLE: Final = 1024
 MAX_DEPTH: Final = 10
+MAX_DIGITS: Final = 9
 
+# A terminal executes C0 characters inside a sequence, and goes on.
+_C0: Final = "[\x00-\x17\x19\x1c-\x1f]*"
 _SEQUENCE: Final = re.compile(
-    r"\x1b\]0*([02]);([^\x07\x18\x1a\x1b]*)(?:\x07|\x1b\\)|\x1b\[2([23])(?:;0*([0-2]))?(?:;[0-9]*)?t|\x1b(c)"
+    rf"\x1b{_C0}(?:\]{_C0}([0-9]+){_C0};([^\x07\x18\x1a\x1b]*)(?:\x07|\x1b\\)|\[([0-9;\x00-\x17\x19\x1c-\x1f]+)t|(c))"
 )
 # C0, DEL, C1; line and paragraph separators, embeddings, overrides, isolates, marks of direction: they would reorder
 # what is printed around a title.
@@ -32,19 +35,25 @@ class Title:
     def feed(self, text: str) -> None:
         """Follow the next whole sequences."""
         for match in _SEQUENCE.finditer(text):
-            kind, title, stack, which, reset = match.groups()
+            kind, title, operation, reset = match.groups()
             if kind is not None:
-                self.text = without_controls(title[:MAX_TITLE])
+                if int(kind[-MAX_DIGITS:]) in {0, 2}:
+                    self.text = without_controls(title[:MAX_TITLE])
             elif reset is not None:
                 self.text = ""
                 self.stack.clear()
-            elif which == "1":
-                continue
-            elif stack == "2":
-                self.stack.append(self.text)
-                del self.stack[:-MAX_DEPTH]
-            elif self.stack:
-                self.text = self.stack.pop()
+            else:
+                self._operate(without_controls(operation).split(";"))
+
+    def _operate(self, operation: list[str]) -> None:
+        what = [int(number[-MAX_DIGITS:] or "0") for number in operation]
+        if what[1:2] == [1]:  # the icon's title alone
+            return
+        if what[0] == 22:
+            self.stack.append(self.text)
+            del self.stack[:-MAX_DEPTH]
+        elif what[0] == 23 and self.stack:
+            self.text = self.stack.pop()
 
     def dump(self) -> str:
         """Bring a terminal without a title to this one."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cctm.screen.modes import Modes
-from cctm.screen.queries import without_queries
+from cctm.screen.queries import QueryScanner, without_queries
 from cctm.screen.text import TextLines
 
 NOTHING_TO_UNDO = Modes().undo()
@@ -31,6 +31,66 @@ sequences = st.one_of(
     st.text(max_size=6).map(lambda text: text.encode()),
 )
 streams = st.lists(sequences, max_size=20).map(b"".join)
+# What the beginnings and ends of queries are made of, so that they meet in each order.
+scraps = st.lists(
+    st.sampled_from(
+        [
+            *(
+                b"\x1b",
+                b"[",
+                b"]",
+                b"P",
+                b"_",
+                b"\\",
+                b"\x07",
+                b"\xc2",
+                b"\x9b",
+                b"\x9d",
+                b"\x9c",
+                b"\x90",
+                b"\x9f",
+                b"?",
+                b">",
+            ),
+            *(
+                b"=",
+                b"0",
+                b"1",
+                b"4",
+                b"52",
+                b"21",
+                b"22",
+                b";",
+                b"$",
+                b"*",
+                b"y",
+                b"q",
+                b"p",
+                b"c",
+                b"n",
+                b"t",
+                b"u",
+                b"x",
+            ),
+            *(
+                b"S",
+                b"m",
+                b"G",
+                b"Z",
+                b"+",
+                b"\x05",
+                b"\n",
+                b"a",
+                b"w",
+                b"\x1b[",
+                b"\x1b]",
+                b"\xc2\x9d",
+                b"\x1b\\",
+            ),
+        ]
+    ),
+    max_size=24,
+).map(b"".join)
 cuts = st.lists(st.integers(0, 200), max_size=6)
 
 
@@ -102,3 +162,16 @@ def test_lines_cut_out_whole_are_those_that_each_token_makes(parts):
     stream = b"".join(parts)
     by_bytes = [line for byte in stream for line in piecewise.feed(bytes((byte,)))]
     assert [*whole.feed(stream), *whole.finish()] == [*by_bytes, *piecewise.finish()]
+
+
+def split_up(pieces):
+    scanner = QueryScanner()
+    return [part for piece in pieces for part in scanner.feed(piece)] + scanner.flush()
+
+
+@given(st.one_of(scraps, streams), cuts)
+def test_queries_cut_out_in_any_pieces_are_those_of_the_whole(stream, places):
+    parts = split_up(cut(stream, places))
+    assert b"".join(part for part in parts if isinstance(part, bytes)) == without_queries(stream)
+    assert b"".join(part if isinstance(part, bytes) else part.raw for part in parts) == stream
+    assert b"" not in parts

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cctm.screen.queries import without_queries
+from cctm.screen.queries import MAX_HELD, Query, QueryScanner, without_queries
 
 QUERIES = {
     "DA1": [b"\x1b[c", b"\x1b[0c"],
@@ -70,3 +70,98 @@ def test_all_queries_in_a_row_leave_nothing():
 def test_a_million_beginnings_of_queries_take_no_square_of_time():
     unfinished = b"\x1b]52;" * 200_000 + b"\x1b[?" + b"1" * 1_000_000 + b"\x1bP$q" * 100_000
     assert without_queries(unfinished) == unfinished
+
+
+def scanned(*pieces):
+    scanner = QueryScanner()
+    return [part for piece in pieces for part in scanner.feed(piece)], scanner
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_cut_anywhere_is_found_whole(name):
+    for query in QUERIES[name]:
+        for cut in range(len(query) + 1):
+            found, scanner = scanned(b"before" + query[:cut], query[cut:] + b"behind")
+            assert b"".join(part for part in found if isinstance(part, bytes)) == b"beforebehind"
+            assert [part.raw for part in found if isinstance(part, Query)] == [query]
+            assert not scanner.holds
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_that_comes_byte_by_byte_is_found_whole(name):
+    for query in QUERIES[name]:
+        found, _ = scanned(*(bytes([byte]) for byte in query))
+        assert [part.raw for part in found] == [query]
+
+
+@pytest.mark.parametrize("output", [output for output in ORDINARY if output])
+def test_ordinary_output_is_one_piece(output):
+    assert scanned(output)[0] == [output]
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        *(
+            b"\x1b",
+            b"\x1b[",
+            b"\x1b[?20",
+            b"\x1b[?2026$",
+            b"\x1b]",
+            b"\x1b]1",
+            b"\x1b]11;?",
+            b"\x1b]52;c;AAAA",
+            b"\xc2",
+        ),
+        *(
+            b"\x1bP",
+            b"\x1bP+q54",
+            b"\x1b_G",
+            b"\x1b_Ga=q\x1b",
+            b"\xc2\x9b6",
+            b"\xc2\x9d11;?\xc2",
+            b"\x1b]52;\xc2\x9d\x1b",
+        ),
+    ],
+)
+def test_what_may_become_a_query_is_held_back_until_it_is_asked_for(begun):
+    found, scanner = scanned(b"text" + begun)
+    assert found == [b"text"]
+    assert scanner.holds
+    assert scanner.flush() == [begun]
+    assert not scanner.holds
+    assert scanner.flush() == []
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        b"text",
+        b"\x1b[31m",
+        b"\x1b[H",
+        b"\x1b]0;title",
+        b"\x1b]2;x\x07",
+        b"\x1bPq#0",
+        b"\x1bX",
+        b"\x1b(",
+        b"\x1b[31;1 ",
+    ],
+)
+def test_what_cannot_become_a_query_is_handed_on_at_once(ended):
+    found, scanner = scanned(ended)
+    assert found == [ended]
+    assert not scanner.holds
+
+
+def test_a_held_beginning_is_bounded():
+    scanner = QueryScanner()
+    scanner.feed(b"\x1b]52;c;")
+    handed_on = sum(len(part) for _ in range(MAX_HELD // 1000 + 10) for part in scanner.feed(b"A" * 1000))
+    assert handed_on > MAX_HELD
+    assert sum(map(len, scanner.flush())) <= MAX_HELD
+
+
+def test_many_beginnings_behind_c1_characters_take_no_square_of_time():
+    unfinished = b"\xc2\x9d52;" * 200_000 + b"\x1b[m" + b"\x1b]21;=?" * 100_000 + b"\x1b[m"
+    assert without_queries(unfinished) == unfinished
+    assert scanned(unfinished)[0] == [unfinished]
