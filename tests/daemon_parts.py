@@ -96,6 +96,7 @@ class Watcher:
     """A client of a terminal, as far as the terminal sees it, which remembers what it was told."""
 
     drives = True
+    number = 0
 
     def __init__(self) -> None:
         self.printed = b""
@@ -127,8 +128,8 @@ class Watcher:
     def tell(self, message: tuple[object, ...]) -> None:
         self.messages.append(message)
 
-    def row(self, number: int) -> list[Value]:
-        return [number]
+    def row(self) -> list[Value]:
+        return [self.number]
 
     def terminal_ended(self, ending: Ending) -> None:
         self.ending = ending

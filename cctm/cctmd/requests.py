@@ -210,17 +210,18 @@ async def _prune(terminals: Terminals, request: requests.Prune) -> list[Row]:
 
 
 def _clients(terminal: Terminal) -> replies.Clients:
-    return replies.Clients([viewer.row(number) for number, viewer in enumerate(terminal.viewers)])
+    return replies.Clients([viewer.row() for viewer in terminal.viewers])
 
 
 def _detach(terminal: Terminal, number: int) -> None:
-    if number >= len(terminal.viewers):
+    viewer = next((viewer for viewer in terminal.viewers if viewer.number == number), None)
+    if viewer is None:
         raise RefusedError(
             Reason.FAILED,
             f"{terminal.name!r} has no client {number}.",
             "See `cctm clients` for those it has.",
         )
-    terminal.viewers[number].release("another client detached it")
+    viewer.release("another client detached it")
 
 
 async def _screen(terminal: Terminal, *, is_drawn: bool) -> replies.Screen:

@@ -15,6 +15,7 @@ import termios
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 from typing import Final, Protocol
 
 import trio
@@ -64,6 +65,8 @@ class Ending:
 class Viewer(Asked, Protocol):
     """A client as its terminal sees it."""
 
+    number: int  # among those that ever attached to the terminal, since the daemon started
+
     @property
     def drives(self) -> bool:
         """Whether its keys reach the program."""
@@ -86,7 +89,7 @@ class Viewer(Asked, Protocol):
     def tell(self, message: tuple[object, ...]) -> None:
         """Send *message*."""
 
-    def row(self, number: int) -> list[Value]:
+    def row(self) -> list[Value]:
         """What a listing of clients says of it."""
 
     def terminal_ended(self, ending: Ending) -> None:
@@ -127,6 +130,7 @@ class Terminal:
         self.pid = pid
         self.recent = Recent(recorder.offset)
         self.viewers: list[Viewer] = []
+        self._numbers = count()
         self.sizing: Sizing[Viewer] = Sizing()
         self.questions = Questions(self.pty.write, self._driver, nursery)
         self._scanner = QueryScanner()
@@ -235,6 +239,7 @@ class Terminal:
     def join(self, viewer: Viewer) -> None:
         """Send output to *viewer* from now on."""
         self.recent.limit = ATTACHED_LIMIT
+        viewer.number = next(self._numbers)
         self.viewers.append(viewer)
 
     def leave(self, viewer: Viewer) -> None:

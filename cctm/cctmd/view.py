@@ -32,7 +32,8 @@ LAG_BYTES: Final = 256 * 1024
 CALM_S: Final = 0.1  # without output: who fell behind is served RAW again
 NOTICE_S: Final = 3.0
 PART_BYTES: Final = 64 * 1024
-HOME_AND_CLEAR: Final = b"\x1b[H\x1b[J"  # not 2J, which some terminals keep as scrollback
+# Not `H J` nor `2J`: some terminals keep what these clear as scrollback.
+HOME_AND_CLEAR: Final = b"\x1b[2H\x1b[J\x1b[H\x1b[2K"
 REVERSE: Final = "7"
 
 
@@ -53,6 +54,7 @@ class View:
         on_over: Callable[[], None],
     ) -> None:
         self.feed = feed
+        self.number = 0
         self.window = window
         self.rights = rights
         self.term = term
@@ -107,10 +109,10 @@ class View:
         """Send *message*."""
         self.feed.send(message)
 
-    def row(self, number: int) -> list[Value]:
+    def row(self) -> list[Value]:
         """What a listing of clients says of it."""
         mode = Mode.AUTO if self.mode is None else self.mode
-        return [number, *self.window, mode, self.rights, self.term, self.feed.behind_bytes]
+        return [self.number, *self.window, mode, self.rights, self.term, self.feed.behind_bytes]
 
     def ask(self, number: int, question: bytes) -> None:
         """Have the client's terminal asked."""

@@ -187,7 +187,6 @@ def test_terminals_are_opened_switched_renamed_and_ended_without_leaving(machine
         assert machine.terminals()["näher 界"]["state"] == "running"
 
 
-@pytest.mark.skip(reason="the daemon clears by CSI H CSI J, which tmux keeps as scrollback")
 def test_a_switch_scrolls_nothing_into_the_windows_own_history(machine: Machine) -> None:
     machine.run("new", "-d", "-n", "other", "--", *BASH)
     with Outer(machine, "attach", "work") as outer:

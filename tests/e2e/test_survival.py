@@ -109,7 +109,7 @@ def test_a_client_goes_on_where_it_was_when_the_daemon_comes_back(machine: Machi
         screen.type(b"echo tw$((1))o\r")
         screen.expect(b"tw1o")
         # If it took long enough for the client to say so, the screen is drawn again; what was shown is never doubled.
-        _, _, since_drawn = screen.received.rpartition(b"\x1b[H\x1b[J")
+        _, _, since_drawn = screen.received.rpartition(b"\x1b[H\x1b[2K")
         assert since_drawn.count(b"on1e") == 1
         screen.type(b"exit 3\r")
         assert screen.wait() == 3
