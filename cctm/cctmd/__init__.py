@@ -8,16 +8,21 @@
     terminal.py     one terminal: output to recorder and clients, input to the PTY, size, end
     durability.py   what is stored, and what follows from it
     recorder.py     one terminal's log: batches events, seals them, hands them to storage
-    recent.py       the latest output in memory, which clients are fed from
+    shown.py        what one terminal shows, level with its output      building.py  found again in the record
+    questions.py    what a program asks its terminal: answered once, in order
+    sizing.py       whose window decides how large a terminal is
+    recent.py       the latest output in memory, which raw clients are fed from
     feed.py         one client's cursor on it
-    session.py      one attached client
-    control.py      the control socket: requests and replies
+    view.py         how one client sees one terminal: raw or painted    frames.py  when painted ones are painted
+    history.py      what a client is shown of the past when it attaches
+    session.py      one client's connection: requests, and its view
+    control.py      the control socket                                  requests.py  what each request does
     child.py        environment and command of a new terminal
     agent.py        the link to the user's SSH agent
     room.py         watches the free space
     sockets.py      non-blocking Unix sockets under trio
 
-The way of a byte:  keeper ─► keeper_link ─► terminal ─┬─► feed (the clients' screens, at once)
+The way of a byte:  keeper ─► keeper_link ─► terminal ─┬─► views (raw clients at once, painted ones from the fold)
                                                        └─► recorder ─► storage thread ─► acknowledged to the keeper
 
 Invariants: one daemon per home (a lock). A terminal, client or file that fails takes nothing else down.
