@@ -30,6 +30,7 @@ class Shown:
         fold: Fold | None,
         build: Callable[[int], Awaitable[Fold]],
         level: Callable[[], int],
+        size: Callable[[], Size],
         asked: Callable[[Query, Fold], None],
         nursery: trio.Nursery,
     ) -> None:
@@ -38,11 +39,13 @@ class Shown:
             fold: of a new terminal; None: of one of which the record has to say what it shows.
             build: reads what was shown at an offset.
             level: the offset up to which output was taken.
+            size: the terminal's now.
             asked: what to do about a question.
         """
         self._fold = fold
         self._build = build
         self._level = level
+        self._size = size
         self._asked = asked
         self._nursery = nursery
         self._waiting: list[Piece] | None = None
@@ -84,6 +87,7 @@ class Shown:
         self._fold = fold
         for piece in waiting:
             self._apply(fold, piece)
+        fold.resize(*self._size())  # should the record not say it
         self._live.set()
 
     def _apply(self, fold: Fold, piece: Piece) -> None:

@@ -138,7 +138,12 @@ class Terminal:
         self._held_since = 0  # the offset at which the scanner began to hold something
         fold = Fold(*self.size) if build is None else None
         self.shown = Shown(
-            fold, build or _nothing_to_build, lambda: self.recent.end, self.questions.ask, nursery
+            fold,
+            build or _nothing_to_build,
+            lambda: self.recent.end,
+            lambda: self.size,
+            self.questions.ask,
+            nursery,
         )
         self.stored_bytes = 0
         self.durable_offset = 0  # of the stream: what lies before survives a power failure

@@ -1,5 +1,7 @@
 """What a terminal shows is found again in its record, from the newest keyframe, and level with what comes meanwhile."""
 
+from pathlib import Path
+
 import pytest
 import trio
 
@@ -110,6 +112,22 @@ async def test_a_record_that_cannot_be_read_shows_an_empty_screen(daemon):
     assert built.picture() == Fold(80, 24).picture()
 
 
+async def test_files_that_cannot_be_read_leave_an_empty_screen_and_a_daemon_that_lives(daemon):
+    terminal, _ = await opened(daemon)
+    terminal.output(0, b"text")
+    terminal.recorder.seal(Sync.NOW)
+    await daemon.terminals.settle()
+    spoil_segments(daemon.home.archive)
+    built = await build_fold(daemon.terminals, terminal.channel, terminal.stream, 4)
+    assert built.picture() == Fold(80, 24).picture()
+
+
+def spoil_segments(archive):
+    for segment in Path(archive).rglob("*.seg"):
+        segment.unlink()
+        segment.mkdir()
+
+
 class Record:
     """A record that is read when the test says so."""
 
@@ -128,7 +146,12 @@ async def test_what_comes_while_the_record_is_read_waits_in_its_order(nursery):
     record = Record(b"recorded")
     asked = []
     one = Shown(
-        None, record.build, lambda: 8, lambda query, fold: asked.append(fold.picture().cursor.col), nursery
+        None,
+        record.build,
+        lambda: 8,
+        lambda: (40, 10),
+        lambda query, fold: asked.append(fold.picture().cursor.col),
+        nursery,
     )
     one.take(b"never folded: it is in the record")
     assert one.fold is None
@@ -148,7 +171,7 @@ async def test_what_comes_while_the_record_is_read_waits_in_its_order(nursery):
 
 async def test_a_new_terminal_is_live_from_its_first_byte(nursery):
     record = Record(b"")
-    one = Shown(Fold(80, 24), record.build, lambda: 0, lambda *_: None, nursery)
+    one = Shown(Fold(80, 24), record.build, lambda: 0, lambda: (80, 24), lambda *_: None, nursery)
     one.take(b"text")
     assert (await one.live()).picture() == shown(b"text").picture()
     assert record.asked_for == []
