@@ -22,7 +22,7 @@ from cctm.screen.fold import Fold
 from cctm.screen.picture import Cursor, Row
 
 TMUX = shutil.which("tmux")
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 _WRITER = r"""
 import os, socket, struct, sys, tty
@@ -57,8 +57,23 @@ class Shown(NamedTuple):
 
 
 STATE = (
-    *("alternate_on", "cursor_x", "cursor_y", "cursor_flag", "insert_flag", "keypad_cursor_flag", "keypad_flag"),
-    *("mouse_standard_flag", "mouse_button_flag", "mouse_all_flag", "mouse_sgr_flag", "origin_flag", "wrap_flag"),
+    *(
+        "alternate_on",
+        "cursor_x",
+        "cursor_y",
+        "cursor_flag",
+        "insert_flag",
+        "keypad_cursor_flag",
+        "keypad_flag",
+    ),
+    *(
+        "mouse_standard_flag",
+        "mouse_button_flag",
+        "mouse_all_flag",
+        "mouse_sgr_flag",
+        "origin_flag",
+        "wrap_flag",
+    ),
     *("scroll_region_upper", "scroll_region_lower", "pane_tabs", "pane_title"),
 )
 
@@ -115,10 +130,15 @@ class TmuxPane:
     def shown(self) -> Shown:
         cols, rows = self._size
         captured = self._tmux("capture-pane", "-p", "-e", "-N").decode()
-        told = self._tmux("display-message", "-p", "\n".join("#{%s}" % name for name in STATE)).decode()
+        told = self._tmux("display-message", "-p", "\n".join(f"#{{{name}}}" for name in STATE)).decode()
         state = dict(zip(STATE, told.split("\n"), strict=False))
         cursor = Cursor(int(state["cursor_x"]), int(state["cursor_y"]), state["cursor_flag"] == "1")
         return Shown(_rows(captured.split("\n")[:rows], cols), cursor, state)
+
+    def joined(self) -> list[str]:
+        """The lines on the screen, with those that wrap put together; without blanks at their ends."""
+        captured = self._tmux("capture-pane", "-p", "-J").decode().split("\n")
+        return [line.rstrip() for line in captured if line.strip()]
 
     def history(self) -> bytes:
         """Everything above the screen."""
