@@ -29,6 +29,15 @@ def dump_shown(fold: Fold) -> bytes:
     return _dump(fold, screen, "", None)
 
 
+def redraw(fold: Fold) -> bytes:
+    """The dump for a terminal of the same size whose primary screen shows anything, in modes that are the default.
+
+    Each row is erased alone: where everything is erased at once, some terminals scroll it away.
+    """
+    erased = "".join(f"\x1b[{row + 1}H\x1b[2K" for row in range(fold.rows))
+    return f"\x1b[m{erased}\x1b[H".encode() + dump(fold)
+
+
 def _primary(fold: Fold, screen: Screen) -> tuple[Row, ...]:
     return _shown(screen, last_to_print(fold, screen)) if screen.alternate is None else screen.primary
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from cctm.screen.dump import dump, last_to_print
 from cctm.screen.fold import Fold
-from tests.screens import cut, feed, folded, outputs, sizes, state, streams
+from screens import cut, feed, folded, outputs, sizes, state, streams
 
 
 @given(sizes, streams, st.lists(st.integers(0, 300), max_size=5))

@@ -11,7 +11,7 @@ from cctm.screen.fold import Fold
 from cctm.screen.frame import Overlay, row_of
 from cctm.screen.painter import Painter
 from cctm.screen.picture import Cursor, cells, text_of
-from tests.screens import SIZES, feed, sizes, streams
+from screens import SIZES, feed, sizes, streams
 
 BLANK = (" ", "")
 MARK = ("·", "2")
