@@ -1,0 +1,115 @@
+"""Programs that people use: left and come back to, at three sizes, however the client is served.
+
+What the outer terminal shows, with its colours, cursor and modes, is the same before leaving and after coming back;
+and after leaving, the outer terminal is in the state in which it was before.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from cctm.screen.fold import Fold
+from cctm.screen.picture import Row
+from machine import Machine, until
+from outer import Outer, needs_tmux
+
+pytestmark = needs_tmux
+
+SIZES: Final = [(80, 24), (41, 12), (130, 40)]
+# What tmux knows of the state of a window's terminal.
+STATE: Final = [
+    "alternate_on",
+    "cursor_flag",
+    "keypad_cursor_flag",
+    "keypad_flag",
+    "mouse_any_flag",
+    "mouse_button_flag",
+    "mouse_sgr_flag",
+    "mouse_standard_flag",
+    "mouse_utf8_flag",
+    "origin_flag",
+    "insert_flag",
+    "wrap_flag",
+    "scroll_region_upper",
+    "scroll_region_lower",
+    "cursor_shape",
+]
+PLACE: Final = ("cursor_x", "cursor_y")
+# The program, its command line behind which a file's path is put, keys that make it interesting, what is then shown.
+PROGRAMS: Final = {
+    "vim": ("vim -u NONE -N -n -c 'set number mouse=a hlsearch'", ("G", "/1", "Enter"), "100"),
+    "less": ("less -R", ("G", "?5", "Enter"), "line 95"),
+    "nano": ("nano --ignorercfiles --mouse", ("C-v",), "line"),
+    "htop": ("htop -d 1000 #", ("F2",), "Setup"),
+    "fish": ("env HOME=/nonexistent fish --no-config --private #", ("echo $COLUM", "Tab"), "COLUMNS"),
+    "tmux": ("tmux -L {socket} -f /dev/null new-session less", ("G", "C-b", "t"), ":"),
+}
+
+
+@pytest.fixture
+def machine(tmp_path: Path):
+    with Machine(tmp_path, {"PS1": "inner$ ", "LC_ALL": "C.UTF-8"}, traced=False) as one:
+        yield one
+
+
+def state_of(outer: Outer, names=STATE) -> dict[str, str]:
+    shown = outer.ask("};#{".join(names))
+    return dict(zip(names, shown.split(";"), strict=True))
+
+
+def settled(outer: Outer, size: tuple[int, int]) -> tuple[list[Row], dict[str, str]]:
+    """What is shown once it stands still: cells with their colours, cursor and modes.
+
+    tmux tells blanks that were printed from those that never were; nobody sees a difference.
+    """
+    seen: list[tuple[str, dict[str, str]]] = []
+
+    def is_still() -> bool:
+        seen.append((outer.coloured(), state_of(outer, (*STATE, *PLACE))))
+        return len(seen) > 3 and seen[-1] == seen[-2] == seen[-3] == seen[-4]
+
+    until(is_still, "the screen stands still")
+    coloured, state = seen[-1]
+    cells = Fold(*size)
+    cells.feed(coloured.removesuffix("\n").replace("\n", "\r\n").encode())
+    return list(cells.picture().lines), state
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("mode", ["raw", "painted"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_found_as_it_was_left_and_leaves_no_trace(
+    machine: Machine, tmp_path: Path, name: str, mode: str, size: tuple[int, int]
+) -> None:
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    cols, rows = size
+    text = tmp_path / "text"
+    text.write_text("".join(f"line {number}\n" for number in range(1, 101)))
+    command, keys, sign = PROGRAMS[name]
+    command = command.format(socket=f"cctm-test-inner-{tmp_path.name[-40:]}")
+    with Outer(machine, cols=cols, rows=rows) as outer:
+        before = state_of(outer)
+        machine.run(
+            "new", "-d", "-n", "work", "--size", f"{cols}x{rows}", "--", "sh", "-c", f"{command} {text}"
+        )
+        attach = ("attach", "--mode", mode, "work")
+        outer.command(*attach)
+        until(lambda: machine.terminals()["work"]["clients"] == 1, "it is attached")
+        settled(outer, size)
+        for key in keys:
+            outer.keys(key)
+        outer.until(sign)
+        shown = settled(outer, size)
+        outer.prefixed("d")
+        outer.until("[detached from work]")
+        assert state_of(outer) == before
+        outer.command(*attach)
+        until(lambda: machine.terminals()["work"]["clients"] == 1, "it is attached again")
+        assert settled(outer, size) == shown
+        outer.prefixed("d")
+        outer.until("[detached from work]")
+        assert state_of(outer) == before
+    machine.run("kill", "work")
