@@ -9,6 +9,7 @@ In the dump, state is set by sequences that begin with U+009B (and ESC 7, ESC ( 
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import avt
@@ -52,7 +53,7 @@ class RowReader:
             self._now[key] = known
             group, pen = known
             lines += group
-        return tuple(lines[:rows]) + (EMPTY,) * (rows - len(lines))
+        return tuple(lines) + (EMPTY,) * (rows - len(lines))
 
 
 def _read_segment(segment: str, pen: str, cols: int) -> tuple[tuple[Row, ...], str]:
@@ -114,6 +115,21 @@ def read_screen(vt: avt.Vt, reader: RowReader) -> Screen:
     )
 
 
+def _last_rows(lines: tuple[Row, ...], rows: int) -> tuple[tuple[Row, ...], int]:
+    """The last *rows* of *lines*, empty ones at the end aside; and how many are above them."""
+    count = len(lines)
+    while count > rows and lines[count - 1] == EMPTY:
+        count -= 1
+    above = max(0, count - rows)
+    return lines[above : above + rows], above
+
+
+def _fitted(saved: SavedCursor, size: tuple[int, int], above: int) -> SavedCursor:
+    cols, rows = size
+    row = min(max(0, saved.row - above), rows - 1)
+    return replace(saved, col=min(saved.col, cols - 1), row=row)
+
+
 def _read_state(
     state: str,
     cursor: Cursor,
@@ -170,13 +186,15 @@ def _read_state(
         elif final == "r":
             top, bottom = (int(number) - 1 for number in parameters.split(";"))
             margins = (top, bottom)
+    # Behind the alternate screen avt keeps the primary one at its old size: what will be shown of it are the last rows.
+    primary, above = _last_rows(primary, size[1])
     return Screen(
         size=size,
         primary=primary,
         alternate=alternate,
         cursor=cursor,
         pen=pen,
-        saved=saved[0],
+        saved=saved[0] and _fitted(saved[0], size, above),
         saved_alternate=saved[1],
         tabs=None if tabs is None else tuple(tabs),
         margins=margins,

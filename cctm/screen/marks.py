@@ -92,7 +92,7 @@ class Clusters:
 
     @property
     def many(self) -> bool:
-        """Whether it is time to `collect`: many were given out since the last time."""
+        """Whether it is time to `collect`: many were given out since the last time, or there were too few."""
         return self._new_since_collecting >= MAX_CLUSTERS // 4
 
     def collect(self, lines: Iterable[Row]) -> None:
@@ -123,6 +123,7 @@ class Clusters:
             return known
         code = next(self._free[width_of(cluster[0])], None)
         if code is None:
+            self._new_since_collecting = MAX_CLUSTERS
             return cluster[0]
         self._new_since_collecting += 1
         self._stand_ins[cluster] = stand_in = chr(code)
