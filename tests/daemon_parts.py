@@ -96,6 +96,7 @@ class Watcher:
     """A client of a terminal, as far as the terminal sees it, which remembers what it was told."""
 
     drives = True
+    can_be_asked = True
     number = 0
 
     def __init__(self) -> None:

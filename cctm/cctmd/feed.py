@@ -41,9 +41,14 @@ class Feed:
         self.on_lost: Callable[[], None] | None = None
 
     @property
+    def takes_messages(self) -> bool:
+        """Whether a message goes out at once."""
+        return not (self._blocked or self._messages)
+
+    @property
     def is_clear(self) -> bool:
         """Whether the client has taken everything that was sent."""
-        return not (self._blocked or self._messages or self.behind_bytes)
+        return self.takes_messages and not self.behind_bytes
 
     def follow(self, recent: Recent, offset: int) -> None:
         """Send the output from *offset* on, what is there and what comes; it may lie ahead of what was read so far."""
@@ -79,7 +84,7 @@ class Feed:
     def send_after_output(self, message: tuple[object, ...]) -> None:
         """Send *message* once the client has had all output so far; no output follows it."""
         recent = self._recent
-        while recent is not None and not self.broken and self._cursor < recent.end:
+        while recent is not None and self._recent is recent and not self.broken and self._cursor < recent.end:
             self._frame_output(recent)
         self.unfollow()
         self.send(message)

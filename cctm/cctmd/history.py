@@ -11,11 +11,12 @@ import trio
 
 from cctm.archive.reader import Archive, Tail
 from cctm.cctmd.daemon import Daemon
+from cctm.cctmd.recent import MAX_HOLES
 from cctm.cctmd.terminal import Terminal
 from cctm.protocol.control import requests
 from cctm.protocol.events import How
 from cctm.protocol.keys import ChannelId
-from cctm.screen.queries import without_queries
+from cctm.screen.queries import QueryScanner, without_queries
 from cctm.screen.scrollback import lines_before_screen
 
 MAX_HISTORY_BYTES: Final = 256 * 1024
@@ -33,7 +34,9 @@ async def history_of(daemon: Daemon, terminal: Terminal, request: requests.Attac
     start = max(0, len(kept) - size)
     if start or terminal.recent.base:
         start = kept.find(b"\n", start) + 1 or len(kept)
-    lines = lines_before_screen(kept[start:], *terminal.size)
+    cols, rows = terminal.size
+    # In a thread: a program may have printed what takes an emulator long.
+    lines = await trio.to_thread.run_sync(lines_before_screen, kept[start:], cols, rows)
     # Whatever the client's terminal shows is scrolled up, and nothing empty with it.
     return lines + b"\r\n" * request.rows
 
@@ -49,7 +52,20 @@ async def _earlier_output(daemon: Daemon, terminal: Terminal, resume: int | None
     tail = await _tail(daemon, terminal.channel, wanted + recent.end - recent.base)
     start = tail.end - len(tail.data)
     if tail.stream == terminal.stream and start < recent.base <= tail.end:
-        recent.prepend(tail.data[: recent.base - start])
+        earlier = tail.data[: recent.base - start]
+        recent.prepend(earlier, _questions_in(earlier))
+
+
+def _questions_in(output: bytes) -> list[tuple[int, int]]:
+    """From where to where in *output* a program asked something."""
+    found = []
+    at = 0
+    for piece in QueryScanner().feed(output):
+        end = at + len(piece if isinstance(piece, bytes) else piece.raw)
+        if not isinstance(piece, bytes):
+            found.append((at, end))
+        at = end
+    return found[-MAX_HOLES:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Final
 import trio
 
 MAX_WAITING_BYTES: Final = 256 * 1024
+MAX_ANSWERS_BYTES: Final = 4096
 HUNG_UP_S: Final = 0.2
 
 
@@ -37,6 +38,11 @@ class PtyInput:
                 self._nursery.start_soon(self._drain)
         if len(self._waiting) > MAX_WAITING_BYTES and self._room.is_set():
             self._room = trio.Event()
+
+    def answer(self, data: bytes) -> None:
+        """Write what a terminal answers; dropped if the program does not read, as a terminal would."""
+        if len(self._waiting) <= MAX_ANSWERS_BYTES:
+            self.write(data)
 
     async def room(self) -> None:
         """Wait until more may be written."""

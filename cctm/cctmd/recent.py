@@ -8,6 +8,8 @@ from the archive.
 """
 
 from collections import deque
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
 ATTACHED_LIMIT: Final = 1024 * 1024
@@ -55,10 +57,11 @@ class Recent:
             while self._holes and self._holes[0][1] <= self.base:
                 self._holes.popleft()
 
-    def prepend(self, earlier: bytes) -> None:
-        """Put the output that came just before `base` in front."""
+    def prepend(self, earlier: bytes, holes: Sequence[tuple[int, int]] = ()) -> None:
+        """Put the output that came just before `base` in front; *holes* are places in it that are for no client."""
         self._bytes[:0] = earlier
         self.base -= len(earlier)
+        self._holes.extendleft((self.base + start, self.base + stop) for start, stop in reversed(holes))
 
     def restart(self, offset: int) -> None:
         """Forget everything: the stream goes on at *offset* after a gap."""
@@ -69,9 +72,8 @@ class Recent:
     def read(self, offset: int, size: int) -> tuple[int, bytes]:
         """Up to *size* bytes from *offset* on, which must not lie before `base`, and where they really begin."""
         end = self.end
-        for start, stop in self._holes:
-            if stop <= offset:
-                continue
+        # From the newest back: who keeps up has few before it.
+        for start, stop in reversed(list(takewhile(lambda hole: hole[1] > offset, reversed(self._holes)))):
             if start <= offset:
                 offset = stop
             else:

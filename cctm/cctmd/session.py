@@ -28,10 +28,12 @@ from cctm.protocol.control.frames import VERSION, FrameReader
 from cctm.protocol.control.values import Mode, Others, Reason, Rights
 from cctm.protocol.errors import MalformedError
 from cctm.protocol.keys import ChannelId
+from cctm.screen.fold import within_limits
 
 RECEIVE_BYTES: Final = 64 * 1024
 ID_DIGITS: Final = 64
 MAX_CELLS: Final = 65535
+AHEAD_BYTES: Final = 4 * 1024 * 1024  # that a client may have seen of what the keeper will send again
 
 
 class Session:
@@ -77,14 +79,15 @@ class Session:
                     await self._type(view, data)
             case requests.Resize(cols, rows):
                 if view is not None and _is_size(cols, rows):
-                    self._fit(view, (cols, rows))
+                    self._fit(view, within_limits(cols, rows))
             case requests.Hold():
                 if view is not None:
                     view.hold()
             case requests.Show(cols, rows):
                 if view is not None and _is_size(cols, rows):
-                    self._claim(view, (cols, rows))
-                    view.show((cols, rows))
+                    window = within_limits(cols, rows)
+                    self._claim(view, window)
+                    view.show(window)
             case requests.Answer(number, data):
                 if view is not None:
                     view.terminal.questions.answered(view, number, data)
@@ -170,7 +173,7 @@ class Session:
         if request.others == Others.DETACH:
             for viewer in list(terminal.viewers):
                 viewer.release("another client attached with -d")
-        window = (request.cols, request.rows)
+        window = within_limits(request.cols, request.rows)
         view = self._view = View(
             self.feed,
             terminal,
@@ -185,7 +188,11 @@ class Session:
         terminal.join(view)
         self._claim(view, window)
         recent = terminal.recent
-        resumes = request.resume is not None and recent.base <= request.resume and view.can_resume
+        resumes = (
+            request.resume is not None
+            and recent.base <= request.resume <= recent.end + AHEAD_BYTES
+            and view.can_resume
+        )
         offset = request.resume if resumes and request.resume is not None else recent.end
         mode = view.mode_now
         self.feed.send(

@@ -82,12 +82,19 @@ class Shown:
         return self._fold
 
     async def _wake(self, level: int) -> None:
-        fold = await self._build(level)
+        try:
+            fold = await self._build(level)
+        except Exception:
+            LOG.exception("a screen cannot be built")
+            fold = Fold(*self._size())
         waiting, self._waiting = self._waiting or [], None
         self._fold = fold
-        for piece in waiting:
-            self._apply(fold, piece)
-        fold.resize(*self._size())  # should the record not say it
+        try:
+            for piece in waiting:
+                self._apply(fold, piece)
+            fold.resize(*self._size())  # should the record not say it
+        except Exception:  # one terminal's trouble ends no daemon
+            LOG.exception("what came while a screen was built cannot be folded")
         self._live.set()
 
     def _apply(self, fold: Fold, piece: Piece) -> None:

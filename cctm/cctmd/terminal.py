@@ -71,6 +71,10 @@ class Viewer(Asked, Protocol):
     def drives(self) -> bool:
         """Whether its keys reach the program."""
 
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether its terminal has taken everything so far."""
+
     def output(self, data: bytes) -> None:
         """*data* was printed; it is not folded yet."""
 
@@ -132,7 +136,7 @@ class Terminal:
         self.viewers: list[Viewer] = []
         self._numbers = count()
         self.sizing: Sizing[Viewer] = Sizing()
-        self.questions = Questions(self.pty.write, self._driver, nursery)
+        self.questions = Questions(self.pty.answer, self._driver, nursery)
         self._scanner = QueryScanner()
         self._keyframe_at = recorder.offset
         self._held_since = 0  # the offset at which the scanner began to hold something
@@ -174,9 +178,9 @@ class Terminal:
             data = data[end - offset :]
             if not data:
                 return
+        self.recorder.output(data)  # first: whatever goes wrong in showing it
         for piece in self._scanner.feed(data):
             self._show(piece)
-        self.recorder.output(data)
 
     def _show(self, piece: bytes | Query) -> None:
         if isinstance(piece, Query):
@@ -208,10 +212,12 @@ class Terminal:
     def keyframe(self, least_bytes: int) -> None:
         """Store what is shown, if it is known and at *least_bytes* were printed since that was stored last."""
         fold = self.shown.fold
-        if fold is None or self._scanner.holds or self.recorder.held:
-            return
         end = self.recorder.offset
-        if end - self._keyframe_at >= least_bytes and self.recorder.keyframe(dump(fold)):
+        if end - self._keyframe_at < least_bytes or self._scanner.holds or self.recorder.held:
+            return
+        if fold is None:
+            self.shown.wake()
+        elif self.recorder.keyframe(dump(fold)):
             self._keyframe_at = end
 
     @property
@@ -272,7 +278,7 @@ class Terminal:
             viewer.say(text)
 
     def _driver(self) -> Viewer | None:
-        return next((viewer for viewer in self.viewers if viewer.drives), None)
+        return next((viewer for viewer in self.viewers if viewer.drives and viewer.can_be_asked), None)
 
     # --- input and size
 

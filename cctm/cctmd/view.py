@@ -82,6 +82,11 @@ class View:
         """Whether its keys reach the program."""
         return self.rights is Rights.DRIVE
 
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether its terminal has taken everything so far."""
+        return self.feed.takes_messages
+
     # --- what happens to the terminal
 
     def output(self, data: bytes) -> None:
@@ -120,7 +125,7 @@ class View:
 
     def aside(self, data: bytes) -> None:
         """Something for the client's terminal that has nothing to do with its screen."""
-        if not self._is_held and not self._is_stale:
+        if self.drives and self.feed.takes_messages and not self._is_held and not self._is_stale:
             self.feed.send(replies.Painted(data))
 
     def fit(self) -> None:

@@ -56,8 +56,8 @@ _N: Final = rb"[0-9;:\x00-\x17\x19\x1c-\x1f]*"
 _END: Final = rb"(?:\x1b\\|\x07|\xc2\x9c)"
 # A terminal that knows no C1 characters takes them as part of a string. One that knows them begins something else, and
 # so do we behind a C1 introducer: otherwise each of many beginnings would have the same bytes looked at again.
-_CHAR: Final = rb"[^\x1b\x07]"
-_CHAR_BEHIND_C1: Final = rb"(?:[^\x1b\x07\xc2]|\xc2(?![\x80-\x9f]))"
+_CHAR: Final = rb"[^\x1b\x07\x18\x1a]"
+_CHAR_BEHIND_C1: Final = rb"(?:[^\x1b\x07\x18\x1a\xc2]|\xc2(?![\x80-\x9f]))"
 
 
 # What follows the introducer. Each has a 7-bit form, and its C1 form as UTF-8.

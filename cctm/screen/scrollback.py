@@ -4,11 +4,17 @@ Made of cells, so that nothing in them moves a cursor, asks or rings. Each line 
 where a line wrapped, two lines are left.
 """
 
+from collections import deque
 from typing import Final
 
 import avt
 
+from cctm.screen.fold import within_limits
 from cctm.screen.queries import without_queries
+from cctm.screen.sequences import cleaned, outlined, with_short_repeats
+
+MAX_LINES: Final = 1000
+PIECE: Final = 256  # characters: the emulator hands out what each piece pushed away, and blank lines are many
 
 _ATTRIBUTES: Final = (
     ("bold", "1"),
@@ -27,10 +33,18 @@ _NAMED: Final = (*range(-8, 0), *range(52, 60))
 
 def lines_before_screen(output: bytes, cols: int, rows: int) -> bytes:
     """The lines that *output*, printed on an empty screen of that size, leaves above it."""
-    emulator = avt.Vt(max(2, cols), rows, 0)
-    text = without_queries(output).decode("utf-8", "replace")
-    _, gone = emulator.feed_str(text)
-    return b"".join(_drawn(line).encode() + b"\r\n" for line in gone)
+    emulator = avt.Vt(*within_limits(cols, rows), 0)
+    text = cleaned(without_queries(output).decode("utf-8", "replace"))
+    text = with_short_repeats(text, outlined(text))
+    lines: deque[avt.Line] = deque(maxlen=MAX_LINES)
+    try:
+        for start in range(0, len(text), PIECE):
+            _, gone = emulator.feed_str(text[start : start + PIECE])
+            lines.extend(gone)
+    except BaseException as error:  # what Rust panics with is no Exception
+        if type(error).__name__ != "PanicException":
+            raise
+    return b"".join(_drawn(line).encode() + b"\r\n" for line in lines)
 
 
 def _drawn(line: avt.Line) -> str:

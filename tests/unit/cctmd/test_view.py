@@ -293,3 +293,24 @@ async def test_frames_paint_whoever_is_still_there():
             await stays.painted.wait()
         nursery.cancel_scope.cancel()
     assert (stays.frames, leaves.frames) == (1, 0)
+
+
+async def test_a_program_that_asks_and_ends_while_a_client_does_not_read_keeps_nobody(daemon, attach):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal)
+    await client.sees("")
+    printed(terminal, b"a line\r\n" * 18_000)
+    for _ in range(5000):
+        printed(terminal, b"x\x05")
+    terminal.end(Ending(How.EXITED, 0))
+    assert client.is_over
+
+
+async def test_endless_numbers_in_a_question_stop_nothing(daemon, attach):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal)
+    for final in (b"$p", b"t", b"c", b"n"):
+        printed(terminal, b"\x1b[?" + b"9" * 5000 + final)
+    printed(terminal, b"goes on")
+    await client.sees("goes on")
+    assert terminal.held == ""

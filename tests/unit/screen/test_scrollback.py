@@ -2,7 +2,7 @@
 
 import pytest
 
-from cctm.screen.scrollback import lines_before_screen
+from cctm.screen.scrollback import MAX_LINES, lines_before_screen
 
 LINES = b"".join(b"line %d\r\n" % number for number in range(10))
 
@@ -27,3 +27,12 @@ def test_colours_stay_and_nothing_else_but_text(line, drawn):
     shown = lines_before_screen(line + b"\x1b[m\r\n" + b"\r\n" * 5, 40, 3)
     assert shown.split(b"\r\n")[0].rstrip(b" \x1b[m").rstrip() == drawn.rstrip(b" \x1b[m").rstrip()
     assert shown.startswith(drawn.removesuffix(b"\x1b[m"))
+
+
+@pytest.mark.parametrize("output", [b"\n" * 32_768, b"\x1b[24S" * 6000, b"a\x1b[65535b" * 1000])
+def test_what_takes_an_emulator_long_leaves_at_most_a_thousand_lines(output):
+    assert lines_before_screen(output, 80, 24).count(b"\r\n") <= MAX_LINES
+
+
+def test_a_window_that_nobody_has_is_cut():
+    assert lines_before_screen(b"text\r\n" * 2000, 65535, 65535) == b"text\r\n" * 1000
