@@ -73,7 +73,9 @@ class Recent:
         """Up to *size* bytes from *offset* on, which must not lie before `base`, and where they really begin."""
         end = self.end
         # From the newest back: who keeps up has few before it.
-        for start, stop in reversed(list(takewhile(lambda hole: hole[1] > offset, reversed(self._holes)))):
+        wanted = offset
+        ahead = list(takewhile(lambda hole: hole[1] > wanted, reversed(self._holes)))
+        for start, stop in reversed(ahead):
             if start <= offset:
                 offset = stop
             else:
