@@ -41,14 +41,30 @@ class PyteScreen(pyte.Screen):
         )
 
     def restore_cursor(self) -> None:
-        kept = list(self.savepoints)
+        if not self.savepoints:
+            self.select_graphic_rendition(0)
+        kept, hidden = list(self.savepoints), self.cursor.hidden
         super().restore_cursor()
+        self.cursor.hidden = hidden
         self.savepoints = [point._replace(cursor=_copied(point.cursor, point.cursor.x)) for point in kept]
 
     def cursor_to_line(self, line: int | None = None) -> None:
         top = self.margins.top if self.margins is not None and modes.DECOM in self.mode else 0
         self.cursor.y = top + (line or 1) - 1
         self.ensure_vbounds()
+
+    def insert_lines(self, count: int | None = None) -> None:
+        self._fill()
+        super().insert_lines(count)
+
+    def delete_lines(self, count: int | None = None) -> None:
+        self._fill()
+        super().delete_lines(count)
+
+    def _fill(self) -> None:
+        """Have a line in each row: pyte forgets to move one that was never printed on."""
+        for row in range(self.lines):
+            self.buffer[row]
 
     def next_line(self) -> None:
         self.carriage_return()

@@ -10,6 +10,7 @@ Invariants: no state is kept here; an unfinished sequence is kept by its first M
 import re
 from typing import Final
 
+ESC: Final = "\x1b"
 MAX_PENDING: Final = 4096
 MAX_END: Final = 40
 
@@ -26,6 +27,8 @@ _UNFINISHED: Final = re.compile(
     rf"\x1b[{_C0}]*(?:\Z|[ -/][{_C0} -/]*\Z|\[[{_C0} -?]*\Z|\][^\x07\x18\x1a]*\Z|[PX^_][^\x18\x1a]*\Z)"
 )
 
+_STRING: Final = re.compile(rf"\x1b[{_C0}]*(?:\][^\x07\x18\x1a]*|[PX^_][^\x18\x1a]*)\Z")
+
 # A whole sequence, or what there is of one that CAN, SUB, another ESC or the end of the text cuts short.
 _SEQUENCE: Final = (
     rf"\x1b[{_C0}]*(?:\[[{_C0} -?]*[@-~\xa0-\U0010ffff]?|\][^\x07\x18\x1a\x1b]*\x07?|[PX^_][^\x18\x1a\x1b]*"
@@ -39,7 +42,7 @@ _INNER: Final = b"0123456789;" + bytes(code for code in range(0x20) if code not 
 _CHANGES: Final = re.compile(rb"\x1b(?:[=>c\]]|\[[?><=!r t])")
 # A count of this many digits is no program's wish; and each costs as much as printing that many characters.
 _LONG_REPEAT: Final = re.compile(
-    rf"\x1b[{_C0}]*\[[{_C0}0]*([1-9][{_C0}]*(?:[0-9][{_C0}]*){{3,}})[{_C0}0-9;:]*b"
+    rf"\x1b[{_C0}]*+\[[{_C0}0]*+[1-9][{_C0}]*+(?:[0-9][{_C0}]*+){{3}}[{_C0}0-9;:]*+b"
 )
 _SHORT_REPEAT: Final = "\x1b[999b"
 
@@ -61,13 +64,21 @@ def changes_modes(outline: bytes) -> bool:
 
 def unfinished(text: str) -> int:
     """Where in clean *text* a sequence begins that it does not finish; its length if there is none."""
-    last = text.rfind("\x1b")
-    return last if last >= 0 and _UNFINISHED.match(text, last) else len(text)
+    last = text.rfind(ESC)
+    if last < 0 or _UNFINISHED.match(text, last) is None:
+        return len(text)
+    if last == len(text) - 1:
+        # The first half of what ends a string, perhaps: then the string is not finished either.
+        before = text.rfind(ESC, 0, last)
+        if before >= 0 and _STRING.match(text, before, last):
+            return before
+    return last
 
 
 def bounded(pending: str) -> str:
     """An unfinished sequence as it is kept: C0 characters in it were executed already."""
-    return _ANY_C0.sub("", pending[: 2 * MAX_PENDING])[:MAX_PENDING]
+    begun, ends = (pending[:-1], ESC) if pending.endswith(ESC) else (pending, "")
+    return _ANY_C0.sub("", begun[: 2 * MAX_PENDING])[:MAX_PENDING] + ends
 
 
 def without_controls(sequence: str) -> str:

@@ -107,6 +107,30 @@ def test_no_output_makes_a_fold_grow(flood):
     assert len(dump(fold)) < 100_000
 
 
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"a\x1b[b" + b"\x1b[" + b"1" * 500_000 + b"m",
+        b"a\x1b[b" + b"\x1b[1111" + b"\n" * 500_000 + b"m",
+        b"\x1b" + b"\x00" * 500_000 + b"\x1b[?" + b"\x01" * 500_000 + b"\x1b]" + b"\x02" * 500_000,
+        b"\x1b]" + b"2" * 500_000 + b"\x1b]2;" * 100_000 + b"\x1b[22" + b";" * 500_000,
+        b"\x1b[?25h\x1b[?25l" * 100_000 + b"\x1b[?1" * 100_000,
+        ("e" + "\u0301" * 500_000 + "\x1b[m" + "\u0301" * 500_000).encode(),
+        ("\x1b[5" + "\u0301" * 500_000).encode(),
+    ],
+)
+def test_no_output_takes_a_square_of_time(flood):
+    whole, halves = folded(SIZE, flood), folded(SIZE, flood[: len(flood) // 2], flood[len(flood) // 2 :])
+    assert whole.picture() == halves.picture()
+
+
+def test_a_repeat_is_cut_to_what_a_program_may_want():
+    for count in (b"1000", b"0001000", b"65535", b"9" * 30, b"10\n00", b"1000;5"):
+        assert rows(folded((80, 24), b"ab\x1b[%bb" % count))[12] == "b" * 41
+    assert rows(folded((80, 24), b"ab\x1b[3b"))[0] == "abbbb"
+    assert rows(folded((80, 24), b"ab\x1b[999b"))[12] == "b" * 41
+
+
 def test_many_different_clusters_are_not_all_kept():
     fold = Fold(80, 24)
     marks = [chr(code) for code in range(0x300, 0x36F)]
