@@ -27,7 +27,7 @@ from cctm.keeper import wire
 from cctm.launch import start_keeper
 from cctm.protocol.keys import StreamId
 
-RECEIVE_BYTES: Final = 256 * 1024
+RECEIVE_BYTES: Final = 64 * 1024  # a key's echo waits until what came before it is folded
 MAX_DESCRIPTORS: Final = 253
 RETRY_S: Final = 0.2
 NO_LONGER_PREPARED: Final = "prepared"  # where a START fails whose PTY went with an earlier keeper

@@ -29,6 +29,7 @@ from cctm.keeper.wire import (
 )
 
 _READ_BYTES: Final = 65536
+_SEND_BUFFER_BYTES: Final = 32768  # which Linux doubles
 _DESCRIPTORS: Final = 4  # expected in one read: one
 _QUEUED_FRAMES: Final = 65536  # a peer that asks and asks and never reads is dropped
 # Whoever has not said HELLO has little to say and little to be told: many such may come, but cost nothing.
@@ -43,6 +44,8 @@ class Connection:
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(False)  # noqa: FBT003 - the signature is the library's
+        # What lies in the socket is in front of the next key's echo, and the daemon has to fold it first.
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self.socket = connected
         self.open = True
         self.pid: int | None = None  # of the daemon, once it has said HELLO

@@ -2,10 +2,11 @@
 
 A program that prints without end keeps itself, the keeper and the daemon busy. On a machine with few processors each
 hand-over of a key, and of its echo, then waits for one of them: measured with two, 15 to 20 ms at the 99th
-percentile. A flood that is read at most 64 KiB every 4 ms leaves a processor free much of the time, and is
-still as fast as it is through other multiplexers.
+percentile; and the daemon, which folds what is printed at some 10 to 30 MB/s, has the key's echo wait behind all
+that it was sent before. A flood that is read at 6 MB/s leaves time to spare, and is still about as
+fast as it is through other multiplexers.
 
-    little output of A  ─► for 250 ms, whoever but A prints 64 KiB within 4 ms rests for what is left of them
+    little output of A  ─► for 250 ms, whoever but A prints 64 KiB within 4 ms rests until that is 6 MB/s
 
 Nobody rests while only floods print, or only one terminal does.
 """
@@ -17,6 +18,7 @@ from cctm.keeper.terminal import TURN_BYTES, Terminal
 SPAN_S: Final = 0.004
 FLOOD_BYTES: Final = TURN_BYTES  # in one span
 LITTLE_BYTES: Final = 4096  # in one span: an echo, a prompt, a redrawn screen
+PACE_BYTES_S: Final = 6_000_000
 WORKS_FOR_S: Final = 0.25
 
 
@@ -44,4 +46,4 @@ class Pacing:
             or now - self._worked_at >= WORKS_FOR_S
         ):
             return None
-        return terminal.span_began + SPAN_S
+        return terminal.span_began + terminal.span_bytes / PACE_BYTES_S

@@ -31,6 +31,7 @@ from cctm.screen.sequences import (
     unfinished,
     with_short_repeats,
 )
+from cctm.screen.skipping import without_scrolled_away
 from cctm.screen.title import Title
 
 MIN_COLS: Final = 2  # a wide character must have room
@@ -77,6 +78,8 @@ class Fold:
             return
         self._picture = self._screen = None
         cells = text if plain else self._with_clusters(text)
+        if not self._pending and not self.modes.margins:
+            cells = without_scrolled_away(cells, self.rows)
         if not self._pending and "\x1b" not in text:
             self._emulator.feed(cells)
             self._last = self._last_printed(text)

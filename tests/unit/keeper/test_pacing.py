@@ -1,6 +1,6 @@
 """A flood rests while somebody works elsewhere, and only then."""
 
-from cctm.keeper.pacing import FLOOD_BYTES, LITTLE_BYTES, SPAN_S, WORKS_FOR_S, Pacing
+from cctm.keeper.pacing import FLOOD_BYTES, LITTLE_BYTES, PACE_BYTES_S, WORKS_FOR_S, Pacing
 from cctm.keeper.terminal import State, Terminal
 from cctm.keeper.wire import StreamId
 
@@ -9,11 +9,11 @@ def a_terminal(number: int) -> Terminal:
     return Terminal(StreamId(bytes([number]) * 16), "", -1, State.RUNNING)
 
 
-def test_a_flood_rests_for_the_rest_of_its_span_while_another_terminal_has_little_output() -> None:
+def test_a_flood_rests_until_its_pace_is_bearable_while_another_terminal_has_little_output() -> None:
     pacing, typed, flood = Pacing(), a_terminal(1), a_terminal(2)
     assert pacing.rests_until(typed, 1, 10.0) is None
     assert pacing.rests_until(flood, FLOOD_BYTES // 2, 10.001) is None
-    assert pacing.rests_until(flood, FLOOD_BYTES // 2, 10.002) == 10.001 + SPAN_S
+    assert pacing.rests_until(flood, FLOOD_BYTES // 2, 10.002) == 10.001 + FLOOD_BYTES / PACE_BYTES_S
 
 
 def test_a_flood_goes_on_at_full_speed_when_nobody_works() -> None:
@@ -33,7 +33,7 @@ def test_work_counts_for_a_while_and_no_longer() -> None:
     pacing, typed, flood = Pacing(), a_terminal(1), a_terminal(2)
     assert pacing.rests_until(typed, 1, 10.0) is None
     almost = 10.0 + WORKS_FOR_S - 0.001
-    assert pacing.rests_until(flood, FLOOD_BYTES, almost) == almost + SPAN_S
+    assert pacing.rests_until(flood, FLOOD_BYTES, almost) == almost + FLOOD_BYTES / PACE_BYTES_S
     assert pacing.rests_until(flood, FLOOD_BYTES, 10.0 + WORKS_FOR_S) is None
 
 
