@@ -5,11 +5,12 @@
                                                        └─► live: each piece is folded as it comes
     a new terminal begins live
 
-Invariant: while live, the fold is the fold of all output up to the pieces it was fed, and of all sizes in their order.
+Invariant: while live, `fold` is the fold of all output and sizes so far, in their order.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import trio
 
@@ -17,6 +18,8 @@ from cctm.screen.fold import Fold
 from cctm.screen.queries import Query
 
 LOG = logging.getLogger(__name__)
+
+UNFOLDED_BYTES: Final = 128 * 1024
 
 Size = tuple[int, int]
 Piece = bytes | Query | Size
@@ -49,6 +52,8 @@ class Shown:
         self._asked = asked
         self._nursery = nursery
         self._waiting: list[Piece] | None = None
+        self._unfolded: list[bytes] = []  # of a live screen that nobody has looked at since
+        self._unfolded_bytes = 0
         self._live = trio.Event()
         if fold is not None:
             self._live.set()
@@ -56,11 +61,27 @@ class Shown:
     @property
     def fold(self) -> Fold | None:
         """The screen, while it is known."""
+        if self._fold is not None and self._unfolded:
+            self._catch_up(self._fold)
         return self._fold
+
+    def _catch_up(self, fold: Fold) -> None:
+        data = b"".join(self._unfolded)
+        self._unfolded.clear()
+        self._unfolded_bytes = 0
+        fold.feed(data)
 
     def take(self, piece: Piece) -> None:
         """The next output, question or size."""
-        if self._fold is not None:
+        if self._fold is not None and isinstance(piece, bytes):
+            # Many small pieces take an emulator longer than one large, and most of a flood is never looked at.
+            self._unfolded.append(piece)
+            self._unfolded_bytes += len(piece)
+            if self._unfolded_bytes >= UNFOLDED_BYTES:
+                self._catch_up(self._fold)
+        elif self._fold is not None:
+            if self._unfolded:
+                self._catch_up(self._fold)
             self._apply(self._fold, piece)
         elif self._waiting is not None:
             self._waiting.append(piece)
@@ -78,8 +99,9 @@ class Shown:
         """The screen, once it is known."""
         self.wake()
         await self._live.wait()
-        assert self._fold is not None
-        return self._fold
+        fold = self.fold
+        assert fold is not None
+        return fold
 
     async def _wake(self, level: int) -> None:
         try:

@@ -211,10 +211,10 @@ class Terminal:
 
     def keyframe(self, least_bytes: int) -> None:
         """Store what is shown, if it is known and at *least_bytes* were printed since that was stored last."""
-        fold = self.shown.fold
         end = self.recorder.offset
         if end - self._keyframe_at < least_bytes or self._scanner.holds or self.recorder.held:
             return
+        fold = self.shown.fold
         if fold is None:
             self.shown.wake()
         elif self.recorder.keyframe(dump(fold)):
