@@ -98,7 +98,7 @@ def state(fold):
 
 
 def feed(fold, events):
-    """Feed bytes; (cols, rows) is a new size, not taken while the primary screen is hidden (SPEC.md §12.3)."""
+    """Feed bytes; (cols, rows) is a new size, not taken while the primary screen is hidden (SPEC.md §13.2)."""
     for event in events:
         if isinstance(event, bytes):
             fold.feed(event)

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final
 
 from cctm.screen.fold import Fold
+from cctm.screen.modes import ALTERNATE
 from cctm.screen.queries import Kind, Query
 
 
@@ -29,7 +30,6 @@ COLOUR_SCHEME: Final = b"[?996n"
 KNOWN_MODES: Final = frozenset(
     {1, 5, 6, 7, 9, 12, 25, 47, 66, *range(1000, 1008), 1015, 1016, 1047, 1049, 2004, 2026}
 )
-ALTERNATE: Final = frozenset({47, 1047, 1049})
 MAX_NUMBER: Final = 99_999
 
 _CLIENTS: Final = frozenset(

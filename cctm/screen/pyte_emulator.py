@@ -15,12 +15,12 @@ from pyte.screens import Char, Savepoint
 from wcwidth import wcwidth
 
 from cctm.screen.emulator import SavedCursor, Screen
+from cctm.screen.modes import ALTERNATE
 from cctm.screen.picture import Cursor, Row, Run, trimmed
 from cctm.screen.pyte_screen import Cells, Line, PyteScreen
 from cctm.screen.sequences import PARTS, bounded, unfinished, without_controls
 
 MAX_NUMBER: Final = 9999
-ALTERNATE: Final = frozenset({47, 1047, 1049})
 PRIVATE: Final = frozenset({6, 7, 25})
 PUBLIC: Final = frozenset({4, 20})
 

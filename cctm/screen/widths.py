@@ -2,12 +2,22 @@
 
 from typing import Final
 
+MAX_KNOWN: Final = 65536
+
 try:
     from avt import Vt
 except ImportError:  # no wheel for this machine
-    Vt = None  # type: ignore[assignment, misc]
+    from wcwidth import wcwidth
 
-MAX_KNOWN: Final = 65536
+    def _asked(char: str) -> int:
+        return 2 if wcwidth(char) == 2 else 1
+else:
+
+    def _asked(char: str) -> int:
+        vt = Vt(4, 1, 0)
+        vt.feed_str(char)
+        return max(1, vt.cursor.col)
+
 
 _known: dict[str, int] = {}
 
@@ -22,13 +32,3 @@ def width_of(char: str) -> int:
             _known.clear()
         width = _known[char] = _asked(char)
     return width
-
-
-def _asked(char: str) -> int:
-    if Vt is None:
-        from wcwidth import wcwidth
-
-        return 2 if wcwidth(char) == 2 else 1
-    vt = Vt(4, 1, 0)
-    vt.feed_str(char)
-    return max(1, vt.cursor.col)

@@ -1,6 +1,6 @@
 """tmux as the other terminal: it shows the same of raw bytes, of a dump, and of what is painted.
 
-Left out, as the two disagree (SPEC.md §12.6): pens of blanks at the end of rows, which `capture-pane` does not tell;
+Left out, as the two disagree (SPEC.md §13.7): pens of blanks at the end of rows, which `capture-pane` does not tell;
 what of a blank's pen cannot be seen; characters whose width is disputed; what only one of both knows.
 """
 

@@ -35,6 +35,7 @@ KEPT = {
     "the last character, inserted in a row that wraps": "a" * 30 + "\x1b[1;3H\x1b[4hb",
     "the last character, drawn": "\x1b(0qqq",
     "the last character, wrapping off": "\x1b[?7l" + "a" * 25,
+    "the last character before the last column, wrapping off": "\x1b[?7l" + "a" * 18 + "b",
     "the current pen": "\x1b[1;34m",
     "a saved cursor": "\x1b[2;3H\x1b[31m\x1b7\x1b[H\x1b[m",
     "a saved cursor with origin mode": "\x1b[2;4r\x1b[?6h\x1b[2;3H\x1b7\x1b[?6l\x1b[r",

@@ -1,6 +1,6 @@
 """avt and pyte, two emulators that know nothing of each other, show the same.
 
-Where they do not, and what is right (SPEC.md §12.5): pyte has RGB for numbered colours and no faint pen; it blanks
+Where they do not, and what is right (SPEC.md §13.7): pyte has RGB for numbered colours and no faint pen; it blanks
 in the background alone; it clamps the cursor into margins; IL and DL return its cursor to the first column; an
 insertion of a wide character moves the rest by two columns, avt's by one.
 """

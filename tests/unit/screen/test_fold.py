@@ -157,6 +157,8 @@ def test_a_mark_joins_what_was_printed_right_before_it():
     assert rows(folded(SIZE, b"e", "\u0301".encode(), "\u0302".encode(), b"x"))[0] == "e\u0301\u0302x"
     assert rows(folded(SIZE, "e\x1b[m\u0301x".encode()))[0] == "ex"
     assert rows(folded(SIZE, "\u0301x\r\n\u0301y".encode()))[:2] == ["x", "y"]
+    assert rows(folded(SIZE, b"abc\x1b[4h\x1b[2Ge", "\u0301".encode()))[0] == "ae\u0301bc"
+    assert rows(folded(SIZE, b"\x1b[?7l" + b"a" * 18 + b"b", "\u0301".encode()))[0] == "a" * 18 + "b\u0301"
     fold = folded(SIZE, b"e")
     fold.resize(30, 5)
     fold.feed("\u0301x".encode())
