@@ -15,7 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from cctm.screen.text import TextLines
+from cctm.screen.fold import Fold
+from cctm.screen.picture import text_of
 
 CCTM = [sys.executable, "-P", "-m", "cctm.cli"]
 PATIENCE_S = 30.0
@@ -78,8 +79,9 @@ class Tour:
                     seen += os.read(master, 65536)
                 except OSError:
                     sys.exit(f"the terminal ended; there was {seen!r}")
-        text = TextLines()
-        show("\n".join([*text.feed(seen), *text.finish()]))
+        screen = Fold(80, 24)
+        screen.feed(seen)
+        show("\n".join(filter(None, map(text_of, screen.picture().lines))))
         os.close(master)
         os.waitpid(pid, 0)
 
@@ -98,7 +100,7 @@ def _walk(tour: Tour) -> None:
     say("Open a terminal, use the shell in it, and leave it with Ctrl+B d.")
     tour.attached(
         ["new", "-n", "work", "--", "bash", "--norc"],
-        (b"", b"$ "),
+        (b"", b"$"),
         (b"x=$((6*7)); echo the answer is $x\r", b"the answer is 42"),
         (b"\x02d", b"[detached from work]"),
     )
