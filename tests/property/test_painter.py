@@ -4,9 +4,11 @@ import itertools
 import re
 
 import avt
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from casts import ALL
 from cctm.screen.fold import Fold
 from cctm.screen.frame import Overlay, row_of
 from cctm.screen.painter import Painter
@@ -98,6 +100,21 @@ def test_a_window_of_another_size_shows_the_same_rows_cut_or_with_marks_beside_t
         assert picture.cursor.visible == client.picture().cursor.visible
         assert 0 <= painter.view.col <= max(0, picture.cols - window[0])
         assert 0 <= painter.view.row <= max(0, picture.rows - window[1])
+
+
+@pytest.mark.parametrize("window", [None, (30, 9), (120, 40)], ids=["its size", "smaller", "larger"])
+@pytest.mark.parametrize("cast", ALL, ids=lambda cast: cast.name)
+def test_a_recording_painted_step_by_step_is_the_recording(cast, window):
+    fold, client, painter = Fold(*cast.size), Fold(*(window or cast.size)), Painter(*(window or cast.size))
+    for event in cast.events:
+        feed(fold, [event])
+        if window is None and not isinstance(event, bytes):
+            client.resize(fold.cols, fold.rows)
+            painter.resize(fold.cols, fold.rows)
+        client.feed(painter.paint(fold.picture()))
+        check(client, fold.picture(), painter, (client.cols, client.rows))
+    client.feed(painter.leave())
+    assert client.picture().modes == Fold(80, 24).picture().modes
 
 
 texts = st.text("ab 界é👩\u0301·", max_size=12).filter(lambda text: text[:1] != "\u0301")
