@@ -1,11 +1,13 @@
 """Streams that programs might print, and what to compare of two folds."""
 
 import itertools
+import re
 
 from hypothesis import strategies as st
 
 from cctm.screen.dump import dump
 from cctm.screen.fold import Fold
+from cctm.screen.picture import cells
 
 SIZES = [(2, 1), (3, 2), (10, 4), (12, 5), (20, 6)]
 
@@ -110,3 +112,27 @@ def feed(fold, events):
 def cut(data, places):
     at = [0, *sorted(min(place, len(data)) for place in places), len(data)]
     return [data[start:end] for start, end in itertools.pairwise(at)]
+
+
+def visible(pen):
+    """What of *pen* a blank shows: background, underline, strike; the text's colour if inverse."""
+    parts = pen.split(";")
+    if "7" in parts:
+        return pen
+    background = re.search(r"(?:^|;)(4[0-7]|10[0-7]|48;5;\d+|48;2;\d+;\d+;\d+)(?:;|$)", pen)
+    plain = re.sub(r"[34]8;(?:5;\d+|2;\d+;\d+;\d+)", "", pen).split(";")
+    return background[1] if background else "", "4" in plain, "9" in plain
+
+
+def looks(lines, cols):
+    """Each column's text and pen, up to the last that is not blank."""
+    rows = []
+    for row in lines:
+        columns = []
+        for cell in cells(row):
+            shown = (cell.text, visible(cell.pen) if cell.text == " " else cell.pen)
+            columns += [shown, *[None] * (cell.width - 1)]
+        while columns and columns[-1] is not None and columns[-1][0] == " ":
+            columns.pop()
+        rows.append(columns[:cols])
+    return rows

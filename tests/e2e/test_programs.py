@@ -11,9 +11,9 @@ from typing import Final
 import pytest
 
 from cctm.screen.fold import Fold
-from cctm.screen.picture import Row
 from machine import Machine, until
 from outer import Outer, needs_tmux
+from screens import looks
 
 pytestmark = needs_tmux
 
@@ -59,10 +59,11 @@ def state_of(outer: Outer, names=STATE) -> dict[str, str]:
     return dict(zip(names, shown.split(";"), strict=True))
 
 
-def settled(outer: Outer, size: tuple[int, int]) -> tuple[list[Row], dict[str, str]]:
+def settled(outer: Outer, size: tuple[int, int]) -> tuple[list[list[object]], dict[str, str]]:
     """What is shown once it stands still: cells with their colours, cursor and modes.
 
-    tmux tells blanks that were printed from those that never were; nobody sees a difference.
+    tmux tells blanks that were printed from those that never were, and what colour a blank's text would have:
+    nobody sees a difference.
     """
     seen: list[tuple[str, dict[str, str]]] = []
 
@@ -74,7 +75,7 @@ def settled(outer: Outer, size: tuple[int, int]) -> tuple[list[Row], dict[str, s
     coloured, state = seen[-1]
     cells = Fold(*size)
     cells.feed(coloured.removesuffix("\n").replace("\n", "\r\n").encode())
-    return list(cells.picture().lines), state
+    return looks(cells.picture().lines, size[0]), state
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

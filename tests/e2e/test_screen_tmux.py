@@ -17,8 +17,7 @@ from cctm.screen.dump import dump, dump_shown, redraw
 from cctm.screen.fold import Fold
 from cctm.screen.frame import Framer, Overlay, row_of
 from cctm.screen.painter import Painter
-from cctm.screen.picture import cells
-from screens import SIZES, feed, streams
+from screens import SIZES, feed, looks, streams
 from tmux import TmuxPane
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
@@ -31,30 +30,6 @@ CAN = b"\x18"  # tmux takes a title that is cut; so nothing is left unfinished h
 def pane(tmp_path_factory):
     with TmuxPane(tmp_path_factory.mktemp("tmux")) as one:
         yield one
-
-
-def visible(pen):
-    """What of *pen* a blank shows: background, underline, strike; the text's colour if inverse."""
-    parts = pen.split(";")
-    if "7" in parts:
-        return pen
-    background = re.search(r"(?:^|;)(4[0-7]|10[0-7]|48;5;\d+|48;2;\d+;\d+;\d+)(?:;|$)", pen)
-    plain = re.sub(r"[34]8;(?:5;\d+|2;\d+;\d+;\d+)", "", pen).split(";")
-    return background[1] if background else "", "4" in plain, "9" in plain
-
-
-def looks(lines, cols):
-    """Each column's text and pen, up to the last that is not blank."""
-    rows = []
-    for row in lines:
-        columns = []
-        for cell in cells(row):
-            shown = (cell.text, visible(cell.pen) if cell.text == " " else cell.pen)
-            columns += [shown, *[None] * (cell.width - 1)]
-        while columns and columns[-1] is not None and columns[-1][0] == " ":
-            columns.pop()
-        rows.append(columns[:cols])
-    return rows
 
 
 def flag(is_set):
