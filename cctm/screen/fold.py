@@ -77,9 +77,9 @@ class Fold:
         if not text:
             return
         self._picture = self._screen = None
-        cells = text if plain else self._with_clusters(text)
         if not self._pending and not self.modes.margins:
-            cells = without_scrolled_away(cells, self.rows)
+            text = without_scrolled_away(text, self.rows)
+        cells = text if plain else self._with_clusters(text)
         if not self._pending and "\x1b" not in text:
             self._emulator.feed(cells)
             self._last = self._last_printed(text)
