@@ -7,7 +7,7 @@
     terminals.py    the registry: open, resume after a start, find, end, remove
     terminal.py     one terminal: output to recorder and clients, input to the PTY, size, end
     durability.py   what is stored, and what follows from it
-    recorder.py     one terminal's log: batches events, seals them, hands them to storage
+    recorder.py     one terminal's log: batches events, seals them, hands them to storage    sealing.py  when
     shown.py        what one terminal shows, level with its output      building.py  found again in the record
     questions.py    what a program asks its terminal: answered once, in order
     sizing.py       whose window decides how large a terminal is
