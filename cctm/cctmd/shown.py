@@ -30,6 +30,7 @@ class Shown:
 
     def __init__(
         self,
+        name: str,
         fold: Fold | None,
         build: Callable[[int], Awaitable[Fold]],
         level: Callable[[], int],
@@ -39,12 +40,14 @@ class Shown:
     ) -> None:
         """
         Args:
+            name: the terminal, in log lines.
             fold: of a new terminal; None: of one of which the record has to say what it shows.
-            build: reads what was shown at an offset.
+            build: reads what was shown at an offset; it may raise.
             level: the offset up to which output was taken.
             size: the terminal's now.
             asked: what to do about a question.
         """
+        self._name = name
         self._fold = fold
         self._build = build
         self._level = level
@@ -107,7 +110,8 @@ class Shown:
         try:
             fold = await self._build(level)
         except Exception:
-            LOG.exception("a screen cannot be built")
+            # What it prints from now on is shown; the program may be asked to repaint.
+            LOG.exception("what terminal %s shows cannot be found in its record", self._name)
             fold = Fold(*self._size())
         waiting, self._waiting = self._waiting or [], None
         self._fold = fold
@@ -116,7 +120,7 @@ class Shown:
                 self._apply(fold, piece)
             fold.resize(*self._size())  # should the record not say it
         except Exception:  # one terminal's trouble ends no daemon
-            LOG.exception("what came while a screen was built cannot be folded")
+            LOG.exception("what terminal %s printed meanwhile cannot be folded", self._name)
         self._live.set()
 
     def _apply(self, fold: Fold, piece: Piece) -> None:

@@ -146,6 +146,7 @@ class Terminal:
         self._held_since = 0  # the offset at which the scanner began to hold something
         fold = Fold(*self.size) if build is None else None
         self.shown = Shown(
+            self._log_name,
             fold,
             build or _nothing_to_build,
             lambda: self.recent.end,
@@ -165,6 +166,10 @@ class Terminal:
     @property
     def name(self) -> str:
         return self.recorder.screen.name
+
+    @property
+    def _log_name(self) -> str:
+        return self.channel.hex()[:8]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -349,7 +354,7 @@ class Terminal:
         try:
             yield
         except Exception:
-            LOG.exception("terminal %s cannot be recorded", self.channel.hex()[:8])
+            LOG.exception("terminal %s cannot be recorded", self._log_name)
             self.hold(Held.FAILED)
 
     def release(self, reason: Held) -> None:

@@ -1,5 +1,6 @@
 """What a terminal shows is found again in its record, from the newest keyframe, and level with what comes meanwhile."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -107,19 +108,35 @@ async def test_a_keyframe_is_due_after_so_much_output_and_not_again_at_once(daem
     assert terminal.recorder.sealed_size == before + 3
 
 
-async def test_a_record_that_cannot_be_read_shows_an_empty_screen(daemon):
+async def test_a_record_that_says_nothing_of_a_stream_shows_an_empty_screen(daemon):
     built = await build_fold(daemon.terminals, (await opened(daemon))[0].channel, OTHER, 5)
     assert built.picture() == Fold(80, 24).picture()
 
 
-async def test_files_that_cannot_be_read_leave_an_empty_screen_and_a_daemon_that_lives(daemon):
+async def test_files_that_cannot_be_read_leave_an_empty_screen_and_a_daemon_that_lives(
+    daemon, nursery, caplog
+):
     terminal, _ = await opened(daemon)
     terminal.output(0, b"text")
     terminal.recorder.seal(Sync.NOW)
     await daemon.terminals.settle()
     spoil_segments(daemon.home.archive)
-    built = await build_fold(daemon.terminals, terminal.channel, terminal.stream, 4)
-    assert built.picture() == Fold(80, 24).picture()
+    build = partial(build_fold, daemon.terminals, terminal.channel, terminal.stream)
+    one = Shown("0123abcd", None, build, lambda: 4, lambda: (90, 30), lambda *_: None, nursery)
+    assert (await one.live()).picture() == Fold(90, 30).picture()
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "0123abcd" in line
+
+
+async def test_a_record_that_nobody_thought_of_leaves_an_empty_screen_too(nursery, caplog):
+    async def build(_until):
+        raise KeyError("a bug")
+
+    one = Shown("0123abcd", None, build, lambda: 4, lambda: (90, 30), lambda *_: None, nursery)
+    one.wake()
+    one.take(b"printed meanwhile")
+    assert (await one.live()).picture() == shown(b"printed meanwhile", 90, 30).picture()
+    assert "0123abcd" in caplog.text
 
 
 def spoil_segments(archive):
@@ -146,6 +163,7 @@ async def test_what_comes_while_the_record_is_read_waits_in_its_order(nursery):
     record = Record(b"recorded")
     asked = []
     one = Shown(
+        "work",
         None,
         record.build,
         lambda: 8,
@@ -171,7 +189,7 @@ async def test_what_comes_while_the_record_is_read_waits_in_its_order(nursery):
 
 async def test_a_new_terminal_is_live_from_its_first_byte(nursery):
     record = Record(b"")
-    one = Shown(Fold(80, 24), record.build, lambda: 0, lambda: (80, 24), lambda *_: None, nursery)
+    one = Shown("work", Fold(80, 24), record.build, lambda: 0, lambda: (80, 24), lambda *_: None, nursery)
     one.take(b"text")
     assert (await one.live()).picture() == shown(b"text").picture()
     assert record.asked_for == []
