@@ -102,6 +102,7 @@ class Watcher:
     def __init__(self) -> None:
         self.printed = b""
         self.sizes = 0
+        self.drawings = 0
         self.said: list[str] = []
         self.messages: list[tuple[object, ...]] = []
         self.asides: list[bytes] = []
@@ -113,6 +114,9 @@ class Watcher:
 
     def changed(self) -> None:
         """Nothing: it shows what it is sent."""
+
+    def draw_anew(self) -> None:
+        self.drawings += 1
 
     def aside(self, data: bytes) -> None:
         self.asides.append(data)

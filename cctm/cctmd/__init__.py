@@ -6,6 +6,7 @@
     services.py     what all parts share; how they say no
     terminals.py    the registry: open, resume after a start, find, end, remove
     terminal.py     one terminal: output to recorder and clients, input to the PTY, size, end
+    pty_input.py    what is typed and answered, as the PTY takes it     pty_state.py  what the kernel knows of it
     durability.py   what is stored, and what follows from it
     recorder.py     one terminal's log: batches events, seals them, hands them to storage    sealing.py  when
     shown.py        what one terminal shows, level with its output      building.py  found again in the record

@@ -5,7 +5,8 @@
                                                        └─► live: each piece is folded as it comes
     a new terminal begins live
 
-Invariant: while live, `fold` is the fold of all output and sizes so far, in their order.
+Invariants: while live, `fold` is the fold of all output and sizes so far, in their order; or, since something in
+folding failed, of those since then. Nothing that goes wrong here is raised.
 """
 
 import logging
@@ -36,6 +37,7 @@ class Shown:
         level: Callable[[], int],
         size: Callable[[], Size],
         asked: Callable[[Query, Fold], None],
+        lost: Callable[[], None],
         nursery: trio.Nursery,
     ) -> None:
         """
@@ -46,6 +48,7 @@ class Shown:
             level: the offset up to which output was taken.
             size: the terminal's now.
             asked: what to do about a question.
+            lost: called when what was shown is lost: the screen has begun anew.
         """
         self._name = name
         self._fold = fold
@@ -53,26 +56,55 @@ class Shown:
         self._level = level
         self._size = size
         self._asked = asked
+        self._lost = lost
         self._nursery = nursery
         self._waiting: list[Piece] | None = None
         self._unfolded: list[bytes] = []  # of a live screen that nobody has looked at since
         self._unfolded_bytes = 0
+        self._has_failed = False
         self._live = trio.Event()
         if fold is not None:
             self._live.set()
 
     @property
     def fold(self) -> Fold | None:
-        """The screen, while it is known."""
-        if self._fold is not None and self._unfolded:
-            self._catch_up(self._fold)
+        """The screen, while it is known. It can be read: what it shows was."""
+        if self._fold is not None:
+            self._catch_up()
+            self._contain(lambda fold: fold.picture())
         return self._fold
 
-    def _catch_up(self, fold: Fold) -> None:
-        data = b"".join(self._unfolded)
-        self._unfolded.clear()
-        self._unfolded_bytes = 0
-        fold.feed(data)
+    def begin_anew(self) -> None:
+        """Show nothing of what was printed so far."""
+        if self._fold is not None:
+            self._fold = Fold(*self._size())
+            self._unfolded.clear()
+            self._unfolded_bytes = 0
+            self._nursery.start_soon(self._say_lost)  # whoever draws now may be the one who has met it
+
+    async def _say_lost(self) -> None:
+        self._lost()
+
+    def _contain(self, act: Callable[[Fold], object]) -> None:
+        """Do *act* with the screen; one that fails costs what is shown, and nothing else."""
+        assert self._fold is not None
+        try:
+            act(self._fold)
+            failure = self._fold.failure
+        except Exception as error:  # noqa: BLE001 - logged below
+            failure = error
+        if failure is not None:
+            if not self._has_failed:  # a program that knows how could fill the log
+                self._has_failed = True
+                LOG.error("what terminal %s shows is lost", self._name, exc_info=failure)
+            self.begin_anew()
+
+    def _catch_up(self) -> None:
+        if self._unfolded:
+            data = b"".join(self._unfolded)
+            self._unfolded.clear()
+            self._unfolded_bytes = 0
+            self._contain(lambda fold: fold.feed(data))
 
     def take(self, piece: Piece) -> None:
         """The next output, question or size."""
@@ -81,11 +113,10 @@ class Shown:
             self._unfolded.append(piece)
             self._unfolded_bytes += len(piece)
             if self._unfolded_bytes >= UNFOLDED_BYTES:
-                self._catch_up(self._fold)
+                self._catch_up()
         elif self._fold is not None:
-            if self._unfolded:
-                self._catch_up(self._fold)
-            self._apply(self._fold, piece)
+            self._catch_up()
+            self._apply(piece)
         elif self._waiting is not None:
             self._waiting.append(piece)
         elif isinstance(piece, Query):
@@ -115,18 +146,15 @@ class Shown:
             fold = Fold(*self._size())
         waiting, self._waiting = self._waiting or [], None
         self._fold = fold
-        try:
-            for piece in waiting:
-                self._apply(fold, piece)
-            fold.resize(*self._size())  # should the record not say it
-        except Exception:  # one terminal's trouble ends no daemon
-            LOG.exception("what terminal %s printed meanwhile cannot be folded", self._name)
+        for piece in waiting:
+            self._apply(piece)
+        self._apply(self._size())  # should the record not say it
         self._live.set()
 
-    def _apply(self, fold: Fold, piece: Piece) -> None:
+    def _apply(self, piece: Piece) -> None:
         if isinstance(piece, bytes):
-            fold.feed(piece)
+            self._contain(lambda fold: fold.feed(piece))
         elif isinstance(piece, Query):
-            self._asked(piece, fold)
+            self._contain(lambda fold: self._asked(piece, fold))
         else:
-            fold.resize(*piece)
+            self._contain(lambda fold: fold.resize(*piece))

@@ -28,10 +28,11 @@ from cctm.cctmd.child import shown_command
 from cctm.cctmd.durability import Durability, checkpoint
 from cctm.cctmd.keeper_link import KeeperLink, Kept
 from cctm.cctmd.pty_input import PtyInput
+from cctm.cctmd.pty_state import session_leader
 from cctm.cctmd.recorder import ChannelKeys, Durable, Recorder, Screen
 from cctm.cctmd.sealing import Sealing, seal_now
 from cctm.cctmd.services import RefusedError, Services, wait_for
-from cctm.cctmd.terminal import Ending, Held, Terminal, session_leader
+from cctm.cctmd.terminal import Ending, Held, Terminal
 from cctm.keeper import wire
 from cctm.protocol.control.values import Reason
 from cctm.protocol.errors import CctmError

@@ -122,7 +122,7 @@ async def test_files_that_cannot_be_read_leave_an_empty_screen_and_a_daemon_that
     await daemon.terminals.settle()
     spoil_segments(daemon.home.archive)
     build = partial(build_fold, daemon.terminals, terminal.channel, terminal.stream)
-    one = Shown("0123abcd", None, build, lambda: 4, lambda: (90, 30), lambda *_: None, nursery)
+    one = Shown("0123abcd", None, build, lambda: 4, lambda: (90, 30), lambda *_: None, lambda: None, nursery)
     assert (await one.live()).picture() == Fold(90, 30).picture()
     [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert "0123abcd" in line
@@ -132,7 +132,7 @@ async def test_a_record_that_nobody_thought_of_leaves_an_empty_screen_too(nurser
     async def build(_until):
         raise KeyError("a bug")
 
-    one = Shown("0123abcd", None, build, lambda: 4, lambda: (90, 30), lambda *_: None, nursery)
+    one = Shown("0123abcd", None, build, lambda: 4, lambda: (90, 30), lambda *_: None, lambda: None, nursery)
     one.wake()
     one.take(b"printed meanwhile")
     assert (await one.live()).picture() == shown(b"printed meanwhile", 90, 30).picture()
@@ -169,6 +169,7 @@ async def test_what_comes_while_the_record_is_read_waits_in_its_order(nursery):
         lambda: 8,
         lambda: (40, 10),
         lambda query, fold: asked.append(fold.picture().cursor.col),
+        lambda: None,
         nursery,
     )
     one.take(b"never folded: it is in the record")
@@ -189,7 +190,16 @@ async def test_what_comes_while_the_record_is_read_waits_in_its_order(nursery):
 
 async def test_a_new_terminal_is_live_from_its_first_byte(nursery):
     record = Record(b"")
-    one = Shown("work", Fold(80, 24), record.build, lambda: 0, lambda: (80, 24), lambda *_: None, nursery)
+    one = Shown(
+        "work",
+        Fold(80, 24),
+        record.build,
+        lambda: 0,
+        lambda: (80, 24),
+        lambda *_: None,
+        lambda: None,
+        nursery,
+    )
     one.take(b"text")
     assert (await one.live()).picture() == shown(b"text").picture()
     assert record.asked_for == []

@@ -181,7 +181,27 @@ def test_a_panic_of_the_emulator_leaves_an_empty_screen_that_works(capfd):
     emulator.resize(1, 3)
     emulator.feed("y")
     assert emulator.screen().size == (1, 3)
+    assert type(emulator.failure).__name__ == "PanicException"
     capfd.readouterr()
+
+
+class Unreadable:
+    """What avt might be, had it bugs that it has not."""
+
+    def __getattr__(self, name):
+        raise IndexError(name)
+
+
+@pytest.mark.parametrize(
+    "act", [lambda it: it.feed("x"), lambda it: it.resize(4, 2), lambda it: it.screen(), lambda it: it.cursor]
+)
+def test_whatever_the_emulator_fails_with_leaves_an_empty_screen_and_is_told(act):
+    emulator = AvtEmulator(4, 2)
+    assert emulator.failure is None
+    emulator._vt = Unreadable()
+    act(emulator)
+    assert isinstance(emulator.failure, IndexError)
+    assert emulator.screen() == AvtEmulator(4, 2).screen()
 
 
 @pytest.mark.parametrize("emulator", [AvtEmulator, PyteEmulator])
