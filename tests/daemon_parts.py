@@ -3,7 +3,7 @@
 import os
 import pty
 import tty
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from cctm.cctmd.opening import new_keys, store_keys
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import Screen
 from cctm.cctmd.services import Services, wait_for
+from cctm.cctmd.shown import Owner
 from cctm.cctmd.terminal import Ending, Terminal
 from cctm.cctmd.terminals import Terminals
 from cctm.protocol.codec import Value
@@ -90,6 +91,16 @@ async def opened(
         lambda dt_us: Opened(dt_us, argv, b"/", 80, 24, name, "xterm-256color", about.created_us, stream)
     )
     return terminal, slave
+
+
+def screen_owner(**told: Callable[..., object]) -> Owner:
+    """The owner of a screen of 80 by 24, which does nothing but what *told* says."""
+
+    def nothing(*_: object) -> None:
+        """Nothing."""
+
+    known = {"level": lambda: 0, "size": lambda: (80, 24)}
+    return Owner(**(dict.fromkeys(("asked", "lost", "hold", "release"), nothing) | known | told))  # type: ignore[arg-type]
 
 
 class Watcher:

@@ -25,7 +25,7 @@ from cctm.cctmd.pty_state import asks_for_password, set_window_size
 from cctm.cctmd.questions import Asked, Questions
 from cctm.cctmd.recent import ALONE_LIMIT, ATTACHED_LIMIT, Recent
 from cctm.cctmd.recorder import Durable, Recorder
-from cctm.cctmd.shown import Shown
+from cctm.cctmd.shown import Owner, Shown
 from cctm.cctmd.sizing import Sizing
 from cctm.protocol.codec import Value
 from cctm.protocol.control import replies
@@ -50,6 +50,7 @@ class Held(Enum):
     ROOM = "disk full"
     QUOTA = "quota reached"
     FILES = "its files cannot be written, see daemon.log"
+    SCREEN = "its screen is read from its record"
     FAILED = "recording failed, see daemon.log"
 
 
@@ -147,10 +148,14 @@ class Terminal:
             self._log_name,
             fold,
             build or _nothing_to_build,
-            lambda: self.recent.end,
-            lambda: self.size,
-            self.questions.ask,
-            lambda: self._each(lambda viewer: viewer.draw_anew()),
+            Owner(
+                level=lambda: self.recent.end,
+                size=lambda: self.size,
+                asked=self.questions.ask,
+                lost=lambda: self._each(lambda viewer: viewer.draw_anew()),
+                hold=lambda: self.hold(Held.SCREEN),
+                release=self._release_screen,
+            ),
             nursery,
         )
         self.stored_bytes = 0
@@ -373,6 +378,10 @@ class Terminal:
         except Exception:
             LOG.exception("terminal %s cannot be recorded", self._log_name)
             self.hold(Held.FAILED)
+
+    def _release_screen(self) -> None:
+        with self.contained():
+            self.release(Held.SCREEN)
 
     def release(self, reason: Held) -> None:
         """*reason* to hold is gone."""

@@ -11,7 +11,7 @@ from cctm.screen.fold import Fold
 from cctm.screen.picture import text_of
 from cctm.screen.pyte_emulator import PyteEmulator
 from cctm.screen.queries import query_of
-from daemon_parts import Watcher, opened, running_daemon
+from daemon_parts import Watcher, opened, running_daemon, screen_owner
 
 QUERY = query_of(b"\x1b[6n")
 PANIC = "\x1b[?7l👩👩👩👩".encode()  # for avt with a single column, which no fold has
@@ -45,9 +45,8 @@ def first_row(fold):
     return text_of(fold.picture().lines[0])
 
 
-def shown_by(emulator, nursery, lost=lambda: None, asked=lambda *_: None):
-    fold = Fold(80, 24, emulator)
-    return Shown("0123abcd", fold, never, lambda: 0, lambda: (80, 24), asked, lost, nursery)
+def shown_by(emulator, nursery, **told):
+    return Shown("0123abcd", Fold(80, 24, emulator), never, screen_owner(**told), nursery)
 
 
 async def never(_until):
@@ -59,7 +58,7 @@ async def test_an_emulator_that_fails_costs_what_was_shown_and_that_is_said_once
     emulator, data, nursery, caplog, capfd
 ):
     losses = []
-    one = shown_by(emulator, nursery, lambda: losses.append(first_row(one.fold)))
+    one = shown_by(emulator, nursery, lost=lambda: losses.append(first_row(one.fold)))
     for piece in (b"before", data):
         one.take(piece)
     assert one.fold.picture() == Fold(80, 24).picture()
