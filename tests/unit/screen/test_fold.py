@@ -185,6 +185,30 @@ def test_a_panic_of_the_emulator_leaves_an_empty_screen_that_works(capfd):
     capfd.readouterr()
 
 
+class Listens:
+    """Remembers what it was fed at once."""
+
+    def __init__(self):
+        self.texts = []
+
+    def feed_str(self, text):
+        self.texts.append(text)
+
+
+@pytest.mark.parametrize(
+    ("cols", "rows"), [(80, 24), (2, 1), (1000, 1), (300, 100), (1000, 250), (250, 1000)]
+)
+@pytest.mark.parametrize("scrolls", ["\n", "\x1b[9S", "\x1b[99M", "\x1b[9999S"])
+def test_what_is_fed_at_once_scrolls_away_a_few_million_cells_at_most(cols, rows, scrolls):
+    emulator = AvtEmulator(cols, rows)
+    emulator._vt = Listens()
+    text = scrolls * 20_000
+    emulator.feed(text)
+    assert "".join(emulator._vt.texts) == text
+    away = 1 if scrolls == "\n" else min(rows, int(scrolls[2:-1]))
+    assert max(it.count(scrolls[-1]) for it in emulator._vt.texts) * away * cols < 4_000_000
+
+
 class Unreadable:
     """What avt might be, had it bugs that it has not."""
 
