@@ -3,7 +3,7 @@
 import os
 import pty
 import tty
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from cctm.cctmd.opening import new_keys, store_keys
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import Screen
 from cctm.cctmd.services import Services, wait_for
+from cctm.cctmd.shown import Owner
 from cctm.cctmd.terminal import Ending, Terminal
 from cctm.cctmd.terminals import Terminals
 from cctm.protocol.codec import Value
@@ -92,6 +93,16 @@ async def opened(
     return terminal, slave
 
 
+def screen_owner(**told: Callable[..., object]) -> Owner:
+    """The owner of a screen of 80 by 24, which does nothing but what *told* says."""
+
+    def nothing(*_: object) -> None:
+        """Nothing."""
+
+    known = {"level": lambda: 0, "size": lambda: (80, 24)}
+    return Owner(**(dict.fromkeys(("asked", "lost", "hold", "release"), nothing) | known | told))  # type: ignore[arg-type]
+
+
 class Watcher:
     """A client of a terminal, as far as the terminal sees it, which remembers what it was told."""
 
@@ -102,6 +113,7 @@ class Watcher:
     def __init__(self) -> None:
         self.printed = b""
         self.sizes = 0
+        self.drawings = 0
         self.said: list[str] = []
         self.messages: list[tuple[object, ...]] = []
         self.asides: list[bytes] = []
@@ -113,6 +125,9 @@ class Watcher:
 
     def changed(self) -> None:
         """Nothing: it shows what it is sent."""
+
+    def draw_anew(self) -> None:
+        self.drawings += 1
 
     def aside(self, data: bytes) -> None:
         self.asides.append(data)

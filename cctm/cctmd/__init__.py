@@ -6,9 +6,11 @@
     services.py     what all parts share; how they say no
     terminals.py    the registry: open, resume after a start, find, end, remove
     terminal.py     one terminal: output to recorder and clients, input to the PTY, size, end
+    pty_input.py    what is typed and answered, as the PTY takes it     pty_state.py  what the kernel knows of it
     durability.py   what is stored, and what follows from it
-    recorder.py     one terminal's log: batches events, seals them, hands them to storage
+    recorder.py     one terminal's log: batches events, seals them, hands them to storage    sealing.py  when
     shown.py        what one terminal shows, level with its output      building.py  found again in the record
+    backlog.py      what is printed while that is done
     questions.py    what a program asks its terminal: answered once, in order
     sizing.py       whose window decides how large a terminal is
     recent.py       the latest output in memory, which raw clients are fed from

@@ -3,7 +3,6 @@
 the newest keyframe with a screen ─► its dump ─► output and sizes since ─► level with what was received
 """
 
-import logging
 from collections.abc import Iterable
 from typing import Final, Protocol
 
@@ -12,14 +11,11 @@ import trio
 from cctm.archive.reader import Archive
 from cctm.archive.since import events_since_keyframe
 from cctm.cctmd.services import Services
-from cctm.home import HomeError
-from cctm.protocol.errors import CctmError
 from cctm.protocol.events import Event, Keyframe, Opened, Output, Resized
 from cctm.protocol.keys import ChannelId, StreamId
 from cctm.screen.fold import Fold
 from cctm.screen.queries import QueryScanner
 
-LOG = logging.getLogger(__name__)
 SETTLE_S: Final = 2.0  # a full disk must not keep anybody from attaching
 BLANK: Final = (80, 24)
 
@@ -34,7 +30,11 @@ class Settling(Protocol):
 
 
 async def build_fold(settling: Settling, channel: ChannelId, stream: StreamId, until: int) -> Fold:
-    """What *stream* shows at offset *until*, up to which everything was received; empty if that cannot be read."""
+    """What *stream* shows at offset *until*, up to which everything was received; empty if nothing is stored of it.
+
+    Raises:
+        OSError, CctmError, HomeError: the record cannot be read.
+    """
     with trio.move_on_after(SETTLE_S):
         await settling.settle()
     archive = Archive(settling.services.home, settling.services.device)
@@ -42,12 +42,7 @@ async def build_fold(settling: Settling, channel: ChannelId, stream: StreamId, u
     def read() -> Fold:
         return fold_events(events_since_keyframe(archive, channel, stream), stream, until)
 
-    try:
-        return await trio.to_thread.run_sync(read)
-    except (OSError, CctmError, HomeError):
-        # What it prints from now on is shown; the program may be asked to repaint.
-        LOG.exception("what terminal %s shows cannot be read", channel.hex()[:8])
-        return Fold(*BLANK)
+    return await trio.to_thread.run_sync(read)
 
 
 def fold_events(events: Iterable[Event], stream: StreamId, until: int) -> Fold:

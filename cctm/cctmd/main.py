@@ -122,7 +122,7 @@ async def _run(home: Home) -> None:
                 await terminals.link.connect()
                 nursery.start_soon(terminals.link.run)
                 await nursery.start(resuming.keep_level, terminals)
-                nursery.start_soon(terminals.seal_ticks)
+                nursery.start_soon(terminals.sealing.tick)
                 nursery.start_soon(daemon.frames.run)
                 await room.look(terminals)  # before anybody can ask for a terminal that could not be recorded
                 nursery.start_soon(room.watch, terminals)

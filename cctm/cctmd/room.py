@@ -75,7 +75,7 @@ class RoomWatch:
         is_short = await self._is_short()
         terminals.stalled = self._failure or (Held.ROOM.value if is_short else "")
         for terminal in list(terminals.running.values()):
-            with terminals.contained(terminal):
+            with terminal.contained():
                 self._hold_or_release(terminal, is_short=is_short)
         self._tell(terminals, is_short=is_short)
 

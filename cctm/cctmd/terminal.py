@@ -8,11 +8,9 @@ clients get it before it is sealed; the keeper is told only what survives a powe
 what is recorded by a sequence that is not whole yet.
 """
 
-import fcntl
-import struct
-import sys
-import termios
-from collections.abc import Awaitable, Callable
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import count
@@ -21,11 +19,13 @@ from typing import Final, Protocol
 import trio
 
 from cctm.archive.storage import Sync
+from cctm.cctmd.frames import UNSHOWN_TEXT
 from cctm.cctmd.pty_input import PtyInput
+from cctm.cctmd.pty_state import asks_for_password, set_window_size
 from cctm.cctmd.questions import Asked, Questions
 from cctm.cctmd.recent import ALONE_LIMIT, ATTACHED_LIMIT, Recent
 from cctm.cctmd.recorder import Durable, Recorder
-from cctm.cctmd.shown import Shown
+from cctm.cctmd.shown import Owner, Shown
 from cctm.cctmd.sizing import Sizing
 from cctm.protocol.codec import Value
 from cctm.protocol.control import replies
@@ -35,12 +35,11 @@ from cctm.screen.dump import dump
 from cctm.screen.fold import Fold
 from cctm.screen.queries import Kind, Query, QueryScanner
 
+LOG = logging.getLogger(__name__)
+
 QUOTA_TEXT: Final = (
     "This terminal's record has reached its quota: its program waits. End it, or raise CCTM_QUOTA."
 )
-# Which Python's termios does not name.
-_TIOCGSID: Final = 0x5429 if sys.platform == "linux" else 0x40047463
-
 INPUT_BYTES: Final = 32 * 1024  # in one event, so that an entry holds it
 OWN: Final = b""  # the host's own user, in `who` and `by`
 
@@ -51,6 +50,7 @@ class Held(Enum):
     ROOM = "disk full"
     QUOTA = "quota reached"
     FILES = "its files cannot be written, see daemon.log"
+    SCREEN = "its screen is read from its record"
     FAILED = "recording failed, see daemon.log"
 
 
@@ -80,6 +80,9 @@ class Viewer(Asked, Protocol):
 
     def changed(self) -> None:
         """What was printed is folded."""
+
+    def draw_anew(self) -> None:
+        """What was shown is void."""
 
     def aside(self, data: bytes) -> None:
         """Something for the client's terminal that has nothing to do with its screen."""
@@ -142,11 +145,17 @@ class Terminal:
         self._held_since = 0  # the offset at which the scanner began to hold something
         fold = Fold(*self.size) if build is None else None
         self.shown = Shown(
+            self._log_name,
             fold,
             build or _nothing_to_build,
-            lambda: self.recent.end,
-            lambda: self.size,
-            self.questions.ask,
+            Owner(
+                level=lambda: self.recent.end,
+                size=lambda: self.size,
+                asked=self.questions.ask,
+                lost=lambda: self._each(lambda viewer: viewer.draw_anew()),
+                hold=lambda: self.hold(Held.SCREEN),
+                release=self._release_screen,
+            ),
             nursery,
         )
         self.stored_bytes = 0
@@ -161,6 +170,10 @@ class Terminal:
     @property
     def name(self) -> str:
         return self.recorder.screen.name
+
+    @property
+    def _log_name(self) -> str:
+        return self.channel.hex()[:8]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -179,28 +192,55 @@ class Terminal:
             if not data:
                 return
         self.recorder.output(data)  # first: whatever goes wrong in showing it
-        for piece in self._scanner.feed(data):
-            self._show(piece)
+        with self._showing():
+            for piece in self._scanner.feed(data):
+                self._show(piece)
+
+    @contextlib.contextmanager
+    def _showing(self) -> Iterator[None]:
+        """A bug that showing runs into costs what is shown; recording and the program go on."""
+        try:
+            yield
+        except Exception:
+            LOG.exception("what terminal %s prints cannot be shown", self._log_name)
+            self._scanner = QueryScanner()
+            self.recent.restart(self.recorder.offset)
+            self.shown.begin_anew()
+
+    def _each(self, act: Callable[[Viewer], None]) -> None:
+        """Do *act* for every client. One that it fails for is sent away; the others notice nothing."""
+        for viewer in list(self.viewers):
+            try:
+                act(viewer)
+            except Exception:
+                LOG.exception("a client of terminal %s cannot be served", self._log_name)
+                self._send_away(viewer)
+
+    def _send_away(self, viewer: Viewer) -> None:
+        try:
+            viewer.release(UNSHOWN_TEXT)
+        except Exception:
+            LOG.exception("a client of terminal %s cannot be sent away", self._log_name)
+        if viewer in self.viewers:
+            self.viewers.remove(viewer)
 
     def _show(self, piece: bytes | Query) -> None:
         if isinstance(piece, Query):
             self.recent.hide(piece.raw)
             if piece.kind is Kind.CLIPBOARD and not piece.body.endswith(b"?"):  # nothing is asked
-                for viewer in self.viewers:
-                    viewer.aside(piece.raw)
+                self._each(lambda viewer: viewer.aside(piece.raw))
             else:
                 self.shown.take(piece)
             return
         self.recent.append(piece)
-        for viewer in self.viewers:
-            viewer.output(piece)
+        self._each(lambda viewer: viewer.output(piece))
         self.shown.take(piece)
-        for viewer in self.viewers:
-            viewer.changed()
+        self._each(lambda viewer: viewer.changed())
 
     def _show_held(self) -> None:
-        for piece in self._scanner.flush():
-            self._show(piece)
+        with self._showing():
+            for piece in self._scanner.flush():
+                self._show(piece)
 
     def turn_over(self) -> None:
         """Some milliseconds passed: what began like a question and was not finished since is output."""
@@ -217,7 +257,11 @@ class Terminal:
         fold = self.shown.fold
         if fold is None:
             self.shown.wake()
-        elif self.recorder.keyframe(dump(fold)):
+            return
+        screen = None
+        with self._showing():
+            screen = dump(fold)
+        if screen is not None and self.recorder.keyframe(screen):
             self._keyframe_at = end
 
     @property
@@ -239,8 +283,7 @@ class Terminal:
         self._show_held()
         self.release(Held.QUOTA)  # what is left is little, and must get its end
         self.recorder.close(ending.how, ending.code)
-        for viewer in list(self.viewers):
-            viewer.terminal_ended(ending)
+        self._each(lambda viewer: viewer.terminal_ended(ending))
         self.viewers.clear()
         self.pty.close()
         self.ended.set()
@@ -268,14 +311,11 @@ class Terminal:
 
     def tell(self, message: tuple[object, ...], *, but: Viewer | None = None) -> None:
         """Send *message* to all clients, except *but*."""
-        for viewer in self.viewers:
-            if viewer is not but:
-                viewer.tell(message)
+        self._each(lambda viewer: None if viewer is but else viewer.tell(message))
 
     def say(self, text: str) -> None:
         """Show *text* to all clients for a moment."""
-        for viewer in self.viewers:
-            viewer.say(text)
+        self._each(lambda viewer: viewer.say(text))
 
     def _driver(self) -> Viewer | None:
         return next((viewer for viewer in self.viewers if viewer.drives and viewer.can_be_asked), None)
@@ -284,7 +324,7 @@ class Terminal:
 
     def input(self, data: bytes) -> None:
         """What a driver typed. Of a password not even how long it is and when each key was pressed is recorded."""
-        is_secret = self._asks_for_password()
+        is_secret = asks_for_password(self.pty.master)
         self.pty.write(data)
         if not is_secret:
             for start in range(0, len(data), INPUT_BYTES):
@@ -292,14 +332,6 @@ class Terminal:
 
     def _record_input(self, data: bytes) -> None:
         self.recorder.event(lambda dt_us: Input(dt_us, OWN, len(data), data if self.record_input else None))
-
-    def _asks_for_password(self) -> bool:
-        """Line mode without echo (SPEC.md §3.1)."""
-        try:
-            flags = termios.tcgetattr(self.pty.master)[3]
-        except (termios.error, OSError):
-            return True
-        return bool(flags & termios.ICANON) and not flags & termios.ECHO
 
     def resize(self, cols: int, rows: int, *, by: Viewer | None = None) -> None:
         """Give the PTY another size; the program gets SIGWINCH."""
@@ -310,8 +342,7 @@ class Terminal:
         self.recorder.event(lambda dt_us: Resized(dt_us, cols, rows, OWN))
         self.shown.take((cols, rows))
         self.tell(replies.Resized(cols, rows, OWN), but=by)
-        for viewer in self.viewers:
-            viewer.fit()
+        self._each(lambda viewer: viewer.fit())
 
     def rename(self, name: str) -> None:
         """Call it *name* from now on."""
@@ -339,6 +370,19 @@ class Terminal:
         if self.hold(Held.QUOTA):
             self.say(QUOTA_TEXT)
 
+    @contextlib.contextmanager
+    def contained(self) -> Iterator[None]:
+        """A bug that its recording runs into holds it and no other; the keeper has its bytes for the next daemon."""
+        try:
+            yield
+        except Exception:
+            LOG.exception("terminal %s cannot be recorded", self._log_name)
+            self.hold(Held.FAILED)
+
+    def _release_screen(self) -> None:
+        with self.contained():
+            self.release(Held.SCREEN)
+
     def release(self, reason: Held) -> None:
         """*reason* to hold is gone."""
         if reason in self._held:
@@ -350,17 +394,3 @@ class Terminal:
 
 async def _nothing_to_build(_until: int) -> Fold:
     raise AssertionError("a terminal that was opened here is live from its first byte")
-
-
-def session_leader(master: int) -> int | None:
-    """The process whose terminal *master* is; None if there is none (yet, or any more)."""
-    try:
-        answer = fcntl.ioctl(master, _TIOCGSID, bytes(4))
-    except OSError:
-        return None
-    return int.from_bytes(answer, sys.byteorder) or None
-
-
-def set_window_size(master: int, cols: int, rows: int) -> None:
-    """Tell the kernel, which tells the program."""
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))

@@ -3,17 +3,16 @@
     running   by channel and by stream: what the keeper says is passed to the terminal whose stream it is
     ended     what the catalogue says of the others
 
-    keeper ─► output ─► Terminal ─► touched ─► turn over: sealed at once if it was quiet, else by the next tick (8 ms)
+    keeper ─► output ─► Terminal ─► Sealing ─► storage thread
     storage thread ─► durable ─► ACK; checkpoints; when the end is stored: FORGET, ended
 
 Invariants: names are unique among running terminals. The catalogue is used on the storage thread only, once
 serving began.
 """
 
-import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,16 +22,17 @@ import trio
 
 from cctm.archive.catalogue import About, State
 from cctm.archive.files import channel_directory, list_channels
-from cctm.archive.storage import Sync
 from cctm.archive.targets import AmbiguousTerminalError, Named, TargetError, find, find_only
 from cctm.cctmd.building import build_fold
 from cctm.cctmd.child import shown_command
 from cctm.cctmd.durability import Durability, checkpoint
 from cctm.cctmd.keeper_link import KeeperLink, Kept
 from cctm.cctmd.pty_input import PtyInput
-from cctm.cctmd.recorder import BATCH_US, ChannelKeys, Durable, Recorder, Screen
+from cctm.cctmd.pty_state import session_leader
+from cctm.cctmd.recorder import ChannelKeys, Durable, Recorder, Screen
+from cctm.cctmd.sealing import Sealing, seal_now
 from cctm.cctmd.services import RefusedError, Services, wait_for
-from cctm.cctmd.terminal import Ending, Held, Terminal, session_leader
+from cctm.cctmd.terminal import Ending, Held, Terminal
 from cctm.keeper import wire
 from cctm.protocol.control.values import Reason
 from cctm.protocol.errors import CctmError
@@ -41,7 +41,6 @@ from cctm.protocol.keys import ChannelId, StreamId
 
 LOG = logging.getLogger(__name__)
 
-KEYFRAME_BYTES: Final = 4 * 1024 * 1024  # of output between two keyframes
 STALL_S: Final = 1.0  # after which whoever waits for storage asks whether it stands still
 
 T = TypeVar("T")
@@ -71,8 +70,7 @@ class Terminals:
         self.file_bytes: dict[ChannelId, int] = archive_bytes(services.home.archive)
         self.stalled = ""
         self._streams: dict[StreamId, Terminal] = {}
-        self._touched: set[Terminal] = set()
-        self._tick = trio.Event()
+        self.sealing = Sealing()
         self._token = trio.lowlevel.current_trio_token()
         self._durability = Durability(services, self.link, self.running, self._conclude)
         self._reserved: set[str] = set()
@@ -106,7 +104,7 @@ class Terminals:
             if stream in held or terminal.ending is not None:
                 continue
             terminal.pid = terminal.pid or session_leader(terminal.pty.master)
-            with self.contained(terminal):
+            with terminal.contained():
                 if terminal.pid is None:  # it was about to start
                     terminal.end(Ending(How.LOST, 0))
                     continue
@@ -122,9 +120,9 @@ class Terminals:
         """Bytes of one terminal."""
         terminal = self._streams.get(stream)
         if terminal is not None and terminal.ending is None:
-            with self.contained(terminal):
+            with terminal.contained():
                 terminal.output(offset, data)
-                self._touched.add(terminal)
+                self.sealing.printed(terminal)
 
     def ended(self, stream: StreamId, how: int, code: int, end: int) -> None:
         """A terminal ended, at offset *end* of its stream."""
@@ -134,49 +132,17 @@ class Terminals:
         known = terminal.recorder.offset
         if end > known:
             terminal.lost(known, end - known)
-        self._touched.discard(terminal)
-        with self.contained(terminal):
+        self.sealing.ended(terminal)
+        with terminal.contained():
             terminal.end(Ending(How(how), code))
 
     def turn_over(self) -> None:
-        """Seal what was quiet; the rest waits for the tick."""
-        for terminal in [terminal for terminal in self._touched if terminal.recorder.due]:
-            if not terminal.waits_for_more:
-                self._touched.discard(terminal)
-            with self.contained(terminal):
-                terminal.recorder.seal()
-                terminal.keyframe(KEYFRAME_BYTES)
-        if self._touched:
-            self._tick.set()
+        """What the keeper sent at once was passed on."""
+        self.sealing.turn_over()
 
     def touch(self, terminal: Terminal) -> None:
-        """Something other than output was added to *terminal*: seal it with the next tick."""
-        self._touched.add(terminal)
-        self._tick.set()
-
-    async def seal_ticks(self) -> None:
-        """Seal what was touched, 8 ms after the first touch."""
-        while True:
-            await self._tick.wait()
-            await trio.sleep(BATCH_US / 1e6)
-            self._tick = trio.Event()
-            touched, self._touched = self._touched, set()
-            for terminal in touched:
-                with self.contained(terminal):
-                    terminal.turn_over()
-                    terminal.recorder.seal()
-                    terminal.keyframe(KEYFRAME_BYTES)
-                if terminal.waits_for_more:
-                    self.touch(terminal)
-
-    @contextlib.contextmanager
-    def contained(self, terminal: Terminal) -> Iterator[None]:
-        """A bug that one terminal runs into holds that one; the keeper has its bytes for the next daemon."""
-        try:
-            yield
-        except Exception:
-            LOG.exception("terminal %s cannot be recorded", terminal.channel.hex()[:8])
-            terminal.hold(Held.FAILED)
+        """Something other than output was added to *terminal*."""
+        self.sealing.touch(terminal)
 
     # --- what storage says
 
@@ -380,12 +346,6 @@ class Terminals:
         catalogue = self.services.catalogue
         return self.services.storage.remove(channel, lambda: catalogue.forget(channel))
 
-    def seal_all(self) -> None:
-        """Hand everything that was read to storage."""
-        for terminal in self.running.values():
-            with self.contained(terminal):
-                terminal.recorder.seal(Sync.NOW)
-
     async def all_concluded(self) -> None:
         """Return once the end of every terminal that has ended is stored."""
         while any(terminal.ending is not None for terminal in self.running.values()):
@@ -398,7 +358,7 @@ class Terminals:
 
     async def settle(self) -> None:
         """Return once everything that was read so far is stored, or nothing can be stored for now."""
-        self.seal_all()
+        seal_now(self.running.values())
         stored = self.services.storage.barrier()
         while True:
             with trio.move_on_after(STALL_S):

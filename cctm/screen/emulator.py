@@ -49,6 +49,8 @@ class Screen:
 class Emulator(Protocol):
     """Keeps cells."""
 
+    failure: BaseException | None  # for which everything that was kept is lost; what came since is kept
+
     def feed(self, text: str) -> None:
         """Take the next text."""
 

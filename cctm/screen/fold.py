@@ -153,6 +153,11 @@ class Fold:
         return self._pending.encode() + self._decoder.getstate()[0]
 
     @property
+    def failure(self) -> BaseException | None:
+        """What the emulator failed with: what it had been fed until then is not shown."""
+        return self._emulator.failure
+
+    @property
     def cursor(self) -> Cursor:
         """Where the cursor is."""
         return self._emulator.cursor

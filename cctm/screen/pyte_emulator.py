@@ -88,6 +88,8 @@ _DRAWING: Final = charsets.VT100_MAP
 class PyteEmulator:
     """An Emulator."""
 
+    failure: BaseException | None = None
+
     def __init__(self, cols: int, rows: int) -> None:
         self._screen = PyteScreen(cols, rows)
         self._held = ""

@@ -1,21 +1,26 @@
 """What a terminal shows is found again in its record, from the newest keyframe, and level with what comes meanwhile."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from cctm.archive.reader import Archive
 from cctm.archive.since import events_since_keyframe
 from cctm.archive.storage import Sync
+from cctm.cctmd.backlog import SLICE_BYTES, Backlog
 from cctm.cctmd.building import build_fold, fold_events
-from cctm.cctmd.shown import Shown
+from cctm.cctmd.shown import FULL_BYTES, Shown
+from cctm.cctmd.terminal import Held
 from cctm.protocol.events import Gap, Keyframe, Opened, Output, Resized
 from cctm.protocol.keys import StreamId
 from cctm.screen.dump import dump
 from cctm.screen.fold import Fold
+from cctm.screen.picture import text_of
 from cctm.screen.queries import query_of
-from daemon_parts import opened, running_daemon
+from daemon_parts import opened, running_daemon, screen_owner
 
 OURS, OTHER = StreamId(b"a" * 16), StreamId(b"b" * 16)
 QUERY = query_of(b"\x1b[6n")
@@ -107,19 +112,35 @@ async def test_a_keyframe_is_due_after_so_much_output_and_not_again_at_once(daem
     assert terminal.recorder.sealed_size == before + 3
 
 
-async def test_a_record_that_cannot_be_read_shows_an_empty_screen(daemon):
+async def test_a_record_that_says_nothing_of_a_stream_shows_an_empty_screen(daemon):
     built = await build_fold(daemon.terminals, (await opened(daemon))[0].channel, OTHER, 5)
     assert built.picture() == Fold(80, 24).picture()
 
 
-async def test_files_that_cannot_be_read_leave_an_empty_screen_and_a_daemon_that_lives(daemon):
+async def test_files_that_cannot_be_read_leave_an_empty_screen_and_a_daemon_that_lives(
+    daemon, nursery, caplog
+):
     terminal, _ = await opened(daemon)
     terminal.output(0, b"text")
     terminal.recorder.seal(Sync.NOW)
     await daemon.terminals.settle()
     spoil_segments(daemon.home.archive)
-    built = await build_fold(daemon.terminals, terminal.channel, terminal.stream, 4)
-    assert built.picture() == Fold(80, 24).picture()
+    build = partial(build_fold, daemon.terminals, terminal.channel, terminal.stream)
+    one = Shown("0123abcd", None, build, screen_owner(size=lambda: (90, 30)), nursery)
+    assert (await one.live()).picture() == Fold(90, 30).picture()
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "0123abcd" in line
+
+
+async def test_a_record_that_nobody_thought_of_leaves_an_empty_screen_too(nursery, caplog):
+    async def build(_until):
+        raise KeyError("a bug")
+
+    one = Shown("0123abcd", None, build, screen_owner(size=lambda: (90, 30)), nursery)
+    one.wake()
+    one.take(b"printed meanwhile")
+    assert (await one.live()).picture() == shown(b"printed meanwhile", 90, 30).picture()
+    assert "0123abcd" in caplog.text
 
 
 def spoil_segments(archive):
@@ -146,11 +167,14 @@ async def test_what_comes_while_the_record_is_read_waits_in_its_order(nursery):
     record = Record(b"recorded")
     asked = []
     one = Shown(
+        "work",
         None,
         record.build,
-        lambda: 8,
-        lambda: (40, 10),
-        lambda query, fold: asked.append(fold.picture().cursor.col),
+        screen_owner(
+            level=lambda: 8,
+            size=lambda: (40, 10),
+            asked=lambda query, fold: asked.append(fold.picture().cursor.col),
+        ),
         nursery,
     )
     one.take(b"never folded: it is in the record")
@@ -169,9 +193,95 @@ async def test_what_comes_while_the_record_is_read_waits_in_its_order(nursery):
     assert fold.picture() == expected.picture()
 
 
+async def test_what_comes_while_what_waited_is_folded_comes_behind_it(nursery):
+    record = Record(b"")
+    rows = []
+
+    def ask(_query, fold):
+        rows.append(fold.picture().cursor.row)
+        if len(rows) == 1:
+            one.take(b"third\r\n")
+            one.take(QUERY)
+            assert one.fold is None
+
+    one = Shown("work", None, record.build, screen_owner(asked=ask), nursery)
+    one.wake()
+    for piece in (b"first\r\n", QUERY, b"second\r\n"):
+        one.take(piece)
+    record.go_on.set()
+    assert (await one.live()).picture() == shown(b"first\r\nsecond\r\nthird\r\n").picture()
+    assert rows == [1, 3]
+
+
+async def test_what_waited_is_folded_in_slices_between_which_others_are_served(nursery):
+    record = Record(b"")
+    one = Shown("work", None, record.build, screen_owner(), nursery)
+    one.wake()
+    for _ in range(40):
+        one.take(b"x" * SLICE_BYTES)
+    turns = []
+
+    async def other():
+        while one.fold is None:
+            turns.append(None)
+            await trio.lowlevel.checkpoint()
+
+    record.go_on.set()
+    nursery.start_soon(other)
+    await one.live()
+    assert len(turns) >= 40
+
+
+async def test_when_too_much_waits_no_more_is_let_come_until_it_is_folded(nursery):
+    record = Record(b"")
+    told = []
+    owner = screen_owner(hold=lambda: told.append("hold"), release=lambda: told.append("release"))
+    one = Shown("work", None, record.build, owner, nursery)
+    one.wake()
+    one.take(b"\n" * FULL_BYTES)
+    assert told == []
+    one.take(b"last")
+    assert told == ["hold"]
+    record.go_on.set()
+    assert text_of((await one.live()).picture().lines[-1]) == "last"
+    assert told == ["hold", "release"]
+
+
+async def test_a_terminal_whose_screen_is_read_acknowledges_nothing_until_that_is_done(daemon):
+    terminal, _ = await opened(daemon)
+    record = Record(b"")
+    terminal.shown._fold, terminal.shown._build = None, record.build
+    terminal.shown._live = trio.Event()
+    terminal.shown.wake()
+    for start in range(0, FULL_BYTES + 1, SLICE_BYTES):
+        daemon.terminals.output(terminal.stream, start, b"\n" * SLICE_BYTES)
+    assert terminal.held == Held.SCREEN.value
+    daemon.terminals.turn_over()
+    assert terminal.recorder.pending
+    record.go_on.set()
+    await terminal.shown.live()
+    await trio.testing.wait_all_tasks_blocked()
+    assert terminal.held == ""
+    assert not terminal.recorder.pending
+
+
+def test_a_backlog_joins_small_pieces_and_cuts_large_ones():
+    backlog = Backlog()
+    for _ in range(1000):
+        backlog.append(b"key")
+    backlog.append(QUERY)
+    backlog.append((100, 30))
+    backlog.append(b"y" * (SLICE_BYTES + 1))
+    assert len(backlog) == 5
+    assert backlog.kept_bytes > 3000 + SLICE_BYTES
+    assert list(iter(backlog.popleft, b"y")) == [b"key" * 1000, QUERY, (100, 30), b"y" * SLICE_BYTES]
+    assert not backlog
+    assert backlog.kept_bytes == 0
+
+
 async def test_a_new_terminal_is_live_from_its_first_byte(nursery):
     record = Record(b"")
-    one = Shown(Fold(80, 24), record.build, lambda: 0, lambda: (80, 24), lambda *_: None, nursery)
+    one = Shown("work", Fold(80, 24), record.build, screen_owner(), nursery)
     one.take(b"text")
     assert (await one.live()).picture() == shown(b"text").picture()
     assert record.asked_for == []

@@ -143,7 +143,7 @@ async def test_an_end_behind_the_last_output_records_what_is_missing(daemon):
 
 async def test_what_was_touched_is_sealed_by_the_next_tick(daemon, nursery):
     terminal, _ = await opened(daemon)
-    nursery.start_soon(daemon.terminals.seal_ticks)
+    nursery.start_soon(daemon.terminals.sealing.tick)
     daemon.terminals.touch(terminal)
     with trio.fail_after(20):
         while terminal.recorder.pending:

@@ -181,7 +181,51 @@ def test_a_panic_of_the_emulator_leaves_an_empty_screen_that_works(capfd):
     emulator.resize(1, 3)
     emulator.feed("y")
     assert emulator.screen().size == (1, 3)
+    assert type(emulator.failure).__name__ == "PanicException"
     capfd.readouterr()
+
+
+class Listens:
+    """Remembers what it was fed at once."""
+
+    def __init__(self):
+        self.texts = []
+
+    def feed_str(self, text):
+        self.texts.append(text)
+
+
+@pytest.mark.parametrize(
+    ("cols", "rows"), [(80, 24), (2, 1), (1000, 1), (300, 100), (1000, 250), (250, 1000)]
+)
+@pytest.mark.parametrize("scrolls", ["\n", "\x1b[9S", "\x1b[99M", "\x1b[9999S"])
+def test_what_is_fed_at_once_scrolls_away_a_few_million_cells_at_most(cols, rows, scrolls):
+    emulator = AvtEmulator(cols, rows)
+    emulator._vt = Listens()
+    text = scrolls * 20_000
+    emulator.feed(text)
+    assert "".join(emulator._vt.texts) == text
+    away = 1 if scrolls == "\n" else min(rows, int(scrolls[2:-1]))
+    assert max(it.count(scrolls[-1]) for it in emulator._vt.texts) * away * cols < 4_000_000
+
+
+class Unreadable:
+    """What avt might be, had it bugs that it has not."""
+
+    def __getattr__(self, name):
+        raise IndexError(name)
+
+
+@pytest.mark.parametrize(
+    "act", [lambda it: it.feed("x"), lambda it: it.resize(4, 2), lambda it: it.screen(), lambda it: it.cursor]
+)
+def test_whatever_the_emulator_fails_with_leaves_an_empty_screen_and_is_told(act):
+    emulator = AvtEmulator(4, 2)
+    assert emulator.failure is None
+    emulator._vt = Unreadable()
+    act(emulator)
+    assert isinstance(emulator.failure, IndexError)
+    assert emulator.screen() == AvtEmulator(4, 2).screen()
 
 
 @pytest.mark.parametrize("emulator", [AvtEmulator, PyteEmulator])
