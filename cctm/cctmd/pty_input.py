@@ -46,9 +46,8 @@ class PtyInput:
 
     async def room(self) -> None:
         """Wait until more may be written."""
-        if (
-            not self._room.is_set()
-        ):  # waiting costs a turn of the loop even where there is nothing to wait for
+        # Waiting costs a turn of the loop even where there is nothing to wait for.
+        if not self._room.is_set():
             await self._room.wait()
 
     def close(self) -> None:

@@ -68,9 +68,7 @@ class View:
         self._output_at = 0.0
         self._on_over = on_over
         self._is_dirty = False
-        self._is_stale = (
-            False  # what the client shows is void; it is drawn again once it has taken what was sent
-        )
+        self._is_stale = False  # what it shows is void: drawn again once it has taken what was sent
         self._is_held = False
         self._lags = False
         self._notice = ""
