@@ -1,12 +1,15 @@
-"""Frames: when painted clients are painted.
+"""Frames: when painted clients are painted, and windows that are dragged applied.
 
 The first change after a pause is painted at once, by the view itself; what follows too soon waits here until it is due.
 Nothing wakes while nothing changes.
 """
 
+import logging
 from typing import Final, Protocol
 
 import trio
+
+LOG = logging.getLogger(__name__)
 
 FRAME_S: Final = 1 / 60
 # After a frame that changed little, such as an echoed key, the next may follow sooner: nobody types that fast, and a
@@ -55,5 +58,9 @@ class Frames:
             self._wake = trio.Event()
             now = trio.current_time()
             for view in [view for view, at in self._due.items() if at <= now]:
-                del self._due[view]
-                view.frame()
+                if self._due.pop(view, None) is None:
+                    continue  # another's frame ended it
+                try:
+                    view.frame()
+                except Exception:  # it concerns one client; the others are painted
+                    LOG.exception("a client cannot be painted")

@@ -19,6 +19,7 @@ from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.feed import Feed
 from cctm.cctmd.history import history_of, last_output
 from cctm.cctmd.requests import answer
+from cctm.cctmd.resizing import Resizing
 from cctm.cctmd.services import RefusedError
 from cctm.cctmd.sockets import receive
 from cctm.cctmd.terminal import Terminal
@@ -44,6 +45,7 @@ class Session:
         self._daemon = daemon
         self._frames = FrameReader()
         self._view: View | None = None
+        self._resizing = Resizing(daemon.frames, self._fit)
         self._greeted = False
         self.feed = Feed(connection)
 
@@ -79,14 +81,14 @@ class Session:
                     await self._type(view, data)
             case requests.Resize(cols, rows):
                 if view is not None and _is_size(cols, rows):
-                    self._fit(view, within_limits(cols, rows))
+                    self._resizing.offer(within_limits(cols, rows))
             case requests.Hold():
                 if view is not None:
                     view.hold()
             case requests.Show(cols, rows):
                 if view is not None and _is_size(cols, rows):
                     window = within_limits(cols, rows)
-                    self._claim(view, window)
+                    self._resizing.offer(window)
                     view.show(window)
             case requests.Answer(number, data):
                 if view is not None:
@@ -106,10 +108,11 @@ class Session:
         self._daemon.terminals.touch(terminal)
         await terminal.pty.room()
 
-    def _fit(self, view: View, window: tuple[int, int]) -> None:
+    def _fit(self, window: tuple[int, int]) -> None:
         """The client's window has another size."""
-        view.resize(window)
-        self._claim(view, window)
+        if self._view is not None:
+            self._view.resize(window)
+            self._claim(self._view, window)
 
     def _claim(self, view: View, window: tuple[int, int]) -> None:
         """Whoever drives and was here last decides how large the terminal is."""
@@ -222,8 +225,10 @@ class Session:
     def _over(self) -> None:
         """The view has ended."""
         self._view = None
+        self._resizing.forget()
 
     def _leave(self) -> None:
+        self._resizing.frame()
         if self._view is not None:
             self._view.leave()
 

@@ -295,6 +295,29 @@ async def test_frames_paint_whoever_is_still_there():
     assert (stays.frames, leaves.frames) == (1, 0)
 
 
+async def test_a_client_that_cannot_be_painted_keeps_no_other_from_it():
+    class Broken:
+        def frame(self):
+            raise ZeroDivisionError
+
+    class Sound:
+        def __init__(self):
+            self.painted = trio.Event()
+
+        def frame(self):
+            self.painted.set()
+
+    frames = Frames()
+    sound = Sound()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(frames.run)
+        frames.soon(Broken(), trio.current_time())
+        frames.soon(sound, trio.current_time() + 0.01)
+        with trio.fail_after(5):
+            await sound.painted.wait()
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_program_that_asks_and_ends_while_a_client_does_not_read_keeps_nobody(daemon, attach):
     terminal, _ = await opened(daemon)
     client = attach(terminal)

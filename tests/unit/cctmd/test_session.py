@@ -1,0 +1,98 @@
+"""One client's connection, against the real parts of a daemon."""
+
+import socket
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from cctm.cctmd.session import Session
+from cctm.protocol.control import replies, requests
+from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
+from cctm.protocol.control.values import Rights
+from daemon_parts import Watcher, opened, running_daemon
+
+ATTACH = requests.Attach("work", 80, 24, "xterm", 0, Rights.DRIVE, 0, None, 0, None)
+
+
+@pytest.fixture
+async def daemon(tmp_path):
+    async with running_daemon(tmp_path) as one, trio.open_nursery() as nursery:
+        nursery.start_soon(one.frames.run)
+        yield one
+        nursery.cancel_scope.cancel()
+
+
+class Peer:
+    """The client's end."""
+
+    def __init__(self, connection):
+        self.socket = connection
+        self._frames = FrameReader()
+        self._received = []
+
+    def say(self, *messages):
+        data = b"".join(map(encode_message, messages))
+        assert self.socket.send(data) == len(data)
+
+    async def hear(self, kind):
+        """The next *kind*, whatever comes before it; None at the end of the connection."""
+        with trio.fail_after(20):
+            while True:
+                while not self._received:
+                    await trio.lowlevel.wait_readable(self.socket)
+                    data = self.socket.recv(1 << 16)
+                    if not data:
+                        return None
+                    self._received.extend(self._frames.receive_untrusted(data))
+                message = self._received.pop(0)
+                if isinstance(message, kind):
+                    return message
+
+    def leave(self):
+        trio.lowlevel.notify_closing(self.socket)
+        self.socket.close()
+
+
+@asynccontextmanager
+async def connected(daemon):
+    """A client that has said hello."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    peer = Peer(theirs)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Session(ours, daemon).run)
+        peer.say(requests.Hello(VERSION, "test"))
+        await peer.hear(replies.Welcome)
+        yield peer
+        peer.leave()
+
+
+async def until(fact):
+    """Let the other tasks run until *fact* is true."""
+    with trio.fail_after(20):
+        while not fact():
+            await trio.lowlevel.checkpoint()
+
+
+async def test_a_storm_of_sizes_resizes_the_terminal_a_few_times_and_ends_with_the_last(daemon):
+    terminal, _ = await opened(daemon)
+    watcher = Watcher()
+    terminal.join(watcher)
+    async with connected(daemon) as peer:
+        peer.say(ATTACH)
+        await peer.hear(replies.Attached)
+        peer.say(*[requests.Resize(100 + n % 50, 30) for n in range(2000)], requests.Resize(90, 20))
+        await until(lambda: terminal.size == (90, 20))
+    assert watcher.sizes < 200
+
+
+async def test_the_size_of_a_client_that_leaves_at_once_is_not_lost(daemon):
+    terminal, _ = await opened(daemon)
+    async with connected(daemon) as peer:
+        peer.say(ATTACH)
+        await peer.hear(replies.Attached)
+        peer.say(requests.Resize(100, 30), requests.Resize(90, 20), requests.Detach())
+        await peer.hear(replies.Done)
+        assert terminal.size == (90, 20)
