@@ -95,6 +95,7 @@ class Session:
                     view.terminal.questions.answered(view, number, data)
             case requests.Detach():
                 self._leave()
+                await self.feed.room()
                 self.feed.send(replies.Done())
             case _:
                 await self._answer(message)
@@ -122,6 +123,7 @@ class Session:
             self._daemon.terminals.touch(view.terminal)
 
     async def _answer(self, message: tuple[object, ...]) -> None:
+        await self.feed.room()
         try:
             if isinstance(message, requests.Hello):
                 self._greet(message)
@@ -130,9 +132,7 @@ class Session:
             elif isinstance(message, requests.Attach):
                 await self._attach(message)
             else:
-                await self.feed.room()
-                for reply in await answer(self._daemon, message):
-                    self.feed.send(reply)
+                self.feed.send(*await answer(self._daemon, message))
         except RefusedError as refused:
             self.feed.send(replies.Refused(refused.reason, refused.what, refused.advice))
 

@@ -327,6 +327,11 @@ async def test_a_program_that_asks_and_ends_while_a_client_does_not_read_keeps_n
         printed(terminal, b"x\x05")
     terminal.end(Ending(How.EXITED, 0))
     assert client.is_over
+    await client.sees(*["x" * 80] * 23, "x" * 40)
+    with trio.fail_after(5):
+        while client.messages[-1] != Ended(How.EXITED, 0):
+            client.read()
+            await trio.lowlevel.checkpoint()
 
 
 async def test_endless_numbers_in_a_question_stop_nothing(daemon, attach):
