@@ -3,7 +3,7 @@
     Hello ─► Welcome ─► request ─► reply ─► … ─► Attach ─► Attached, a View draws … ─► Ended | Released | Done
 
 Two tasks: one reads and acts, one sends what the socket did not take at once. The reader never waits for a
-send; it waits for the program where the program does not read its input.
+send; it waits for the program where the program does not read its input, unless the client has gone.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from cctm.cctmd.history import history_of, last_output
 from cctm.cctmd.requests import answer
 from cctm.cctmd.resizing import Resizing
 from cctm.cctmd.services import RefusedError
-from cctm.cctmd.sockets import receive
+from cctm.cctmd.sockets import hung_up, receive
 from cctm.cctmd.terminal import Terminal
 from cctm.cctmd.view import View
 from cctm.protocol.control import replies, requests
@@ -34,6 +34,7 @@ from cctm.screen.fold import within_limits
 RECEIVE_BYTES: Final = 64 * 1024
 ID_DIGITS: Final = 64
 MAX_CELLS: Final = 65535
+HANG_UP_S: Final = 0.2  # between two looks whether a client that waits for a program is still there
 AHEAD_BYTES: Final = 4 * 1024 * 1024  # that a client may have seen of what the keeper will send again
 
 
@@ -102,12 +103,17 @@ class Session:
 
     async def _type(self, view: View, data: bytes) -> None:
         terminal = view.terminal
+        # Before writing: what comes behind these keys, such as Detach, is read while they wait for the program.
+        while view is self._view and not terminal.pty.has_room and not hung_up(self._socket):
+            with trio.move_on_after(HANG_UP_S):
+                await terminal.pty.room()
+        if view is not self._view:
+            return
         terminal.input(data)
         size = terminal.sizing.typed(view, self._daemon.services.clock.now_us())
         if size is not None:
             terminal.resize(*size, by=view)
         self._daemon.terminals.touch(terminal)
-        await terminal.pty.room()
 
     def _fit(self, window: tuple[int, int]) -> None:
         """The client's window has another size."""

@@ -1,11 +1,14 @@
 """One client's connection, against the real parts of a daemon."""
 
+import os
 import socket
 from contextlib import asynccontextmanager
 
 import pytest
 import trio
+import trio.testing
 
+from cctm.cctmd.pty_input import MAX_LEFT_BYTES
 from cctm.cctmd.session import Session
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
@@ -35,6 +38,14 @@ class Peer:
         data = b"".join(map(encode_message, messages))
         assert self.socket.send(data) == len(data)
 
+    async def type(self, data):
+        """Say Input, waiting until the daemon takes it."""
+        frame = encode_message(requests.Input(data))
+        with trio.fail_after(20):
+            while frame:
+                await trio.lowlevel.wait_writable(self.socket)
+                frame = frame[self.socket.send(frame) :]
+
     async def hear(self, kind):
         """The next *kind*, whatever comes before it; None at the end of the connection."""
         with trio.fail_after(20):
@@ -50,8 +61,9 @@ class Peer:
                     return message
 
     def leave(self):
-        trio.lowlevel.notify_closing(self.socket)
-        self.socket.close()
+        if self.socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self.socket)
+            self.socket.close()
 
 
 @asynccontextmanager
@@ -65,8 +77,10 @@ async def connected(daemon):
         nursery.start_soon(Session(ours, daemon).run)
         peer.say(requests.Hello(VERSION, "test"))
         await peer.hear(replies.Welcome)
-        yield peer
-        peer.leave()
+        try:
+            yield peer
+        finally:
+            peer.leave()
 
 
 async def until(fact):
@@ -96,3 +110,58 @@ async def test_the_size_of_a_client_that_leaves_at_once_is_not_lost(daemon):
         peer.say(requests.Resize(100, 30), requests.Resize(90, 20), requests.Detach())
         await peer.hear(replies.Done)
         assert terminal.size == (90, 20)
+
+
+async def test_who_types_for_a_program_that_does_not_read_can_detach(daemon):
+    await opened(daemon)
+    async with connected(daemon) as peer:
+        peer.say(ATTACH)
+        await peer.hear(replies.Attached)
+        for _ in range(10):
+            await peer.type(b"x" * 60_000)
+        peer.say(requests.Detach(), requests.AskClients("work"))
+        await peer.hear(replies.Done)
+        assert (await peer.hear(replies.Clients)).rows == []
+
+
+async def test_who_types_for_a_program_that_does_not_read_is_held_back_and_may_leave(daemon):
+    terminal, _ = await opened(daemon)
+    async with connected(daemon) as peer:
+        peer.say(ATTACH)
+        await peer.hear(replies.Attached)
+        while terminal.pty.has_room:
+            await peer.type(b"x" * 60_000)
+        peer.say(requests.Input(b"y" * 60_000), requests.Detach())
+        await trio.testing.wait_all_tasks_blocked()
+        assert terminal.viewers
+        peer.leave()
+        await until(lambda: not terminal.viewers)
+
+
+async def test_keys_of_a_client_that_has_left_reach_a_program_that_reads_late(daemon):
+    terminal, slave = await opened(daemon)
+    async with connected(daemon) as peer:
+        peer.say(ATTACH)
+        await peer.hear(replies.Attached)
+        while terminal.pty.has_room:
+            await peer.type(b"x" * 60_000)
+        peer.say(requests.Input(b"the last"))
+        peer.leave()
+        await until(lambda: not terminal.viewers)
+    typed = b""
+    with trio.fail_after(20):
+        while not typed.endswith(b"the last"):
+            await trio.lowlevel.wait_readable(slave)
+            typed = typed[-10:] + os.read(slave, 65_536)
+
+
+async def test_what_those_type_who_come_and_go_while_a_program_does_not_read_is_bounded(daemon):
+    terminal, _ = await opened(daemon)
+    for _ in range(60):
+        async with connected(daemon) as peer:
+            peer.say(ATTACH)
+            await peer.hear(replies.Attached)
+            await peer.type(b"x" * 150_000)
+            peer.leave()
+            await until(lambda: not terminal.viewers)
+    assert len(terminal.pty._waiting) <= MAX_LEFT_BYTES + 150_000
