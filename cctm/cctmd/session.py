@@ -175,8 +175,10 @@ class Session:
         await terminal.shown.live()
         if terminal.ending is not None:
             await self._show_ended(terminal.channel, request)
-            return
-        self._begin(terminal, request, history)
+        elif not hung_up(
+            self._socket
+        ):  # nobody is detached, and nothing resized, for one who has gone meanwhile
+            self._begin(terminal, request, history)
 
     def _begin(self, terminal: Terminal, request: requests.Attach, history: bytes) -> None:
         if request.others == Others.DETACH:

@@ -10,9 +10,11 @@ import trio.testing
 
 from cctm.cctmd.pty_input import MAX_LEFT_BYTES
 from cctm.cctmd.session import Session
+from cctm.cctmd.shown import Shown
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
-from cctm.protocol.control.values import Rights
+from cctm.protocol.control.values import Others, Rights
+from cctm.screen.fold import Fold
 from daemon_parts import Watcher, opened, running_daemon
 
 ATTACH = requests.Attach("work", 80, 24, "xterm", 0, Rights.DRIVE, 0, None, 0, None)
@@ -165,3 +167,50 @@ async def test_what_those_type_who_come_and_go_while_a_program_does_not_read_is_
             peer.leave()
             await until(lambda: not terminal.viewers)
     assert len(terminal.pty._waiting) <= MAX_LEFT_BYTES + 150_000
+
+
+class Sleeping:
+    """Has a terminal's screen be known only when the test says so, as after a start of the daemon."""
+
+    def __init__(self, daemon, terminal):
+        self.known = trio.Event()
+        terminal.shown = Shown(
+            None,
+            self._build,
+            lambda: terminal.recent.end,
+            lambda: terminal.size,
+            terminal.questions.ask,
+            daemon.services.nursery,
+        )
+
+    async def _build(self, _level):
+        await self.known.wait()
+        return Fold(80, 24)
+
+
+async def test_who_leaves_while_the_screen_is_built_changes_nothing(daemon):
+    terminal, _ = await opened(daemon)
+    sleeping = Sleeping(daemon, terminal)
+    watcher = Watcher()
+    terminal.join(watcher)
+    async with connected(daemon) as peer:
+        peer.say(ATTACH._replace(others=Others.DETACH, cols=100, rows=30))
+        await trio.testing.wait_all_tasks_blocked()
+        peer.leave()
+        sleeping.known.set()
+        await until(lambda: not daemon.sessions)
+    assert watcher.said == []
+    assert terminal.size == (80, 24)
+    assert terminal.viewers == [watcher]
+    assert next(terminal._numbers) == 1  # nobody was numbered but the watcher
+
+
+async def test_who_waits_while_the_screen_is_built_is_attached(daemon):
+    terminal, _ = await opened(daemon)
+    sleeping = Sleeping(daemon, terminal)
+    async with connected(daemon) as peer:
+        peer.say(ATTACH._replace(cols=100, rows=30))
+        await trio.testing.wait_all_tasks_blocked()
+        sleeping.known.set()
+        await peer.hear(replies.Attached)
+        assert terminal.size == (100, 30)
