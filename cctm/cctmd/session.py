@@ -18,22 +18,25 @@ from cctm.cctmd.agent import point_to_agent
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.feed import Feed
 from cctm.cctmd.history import history_of, last_output
-from cctm.cctmd.requests import answer
+from cctm.cctmd.requests import Reply, answer
 from cctm.cctmd.resizing import Resizing
 from cctm.cctmd.services import RefusedError
 from cctm.cctmd.sockets import hung_up, receive
 from cctm.cctmd.terminal import Terminal
 from cctm.cctmd.view import View
 from cctm.protocol.control import replies, requests
-from cctm.protocol.control.frames import VERSION, FrameReader
+from cctm.protocol.control.frames import MAX_FRAME, VERSION, FrameReader
 from cctm.protocol.control.values import Mode, Others, Reason, Rights
-from cctm.protocol.errors import MalformedError
+from cctm.protocol.errors import LocalError, MalformedError
 from cctm.protocol.keys import ChannelId
 from cctm.screen.fold import within_limits
+from cctm.screen.title import without_controls
 
 RECEIVE_BYTES: Final = 64 * 1024
 ID_DIGITS: Final = 64
 MAX_CELLS: Final = 65535
+MAX_TERM: Final = 64
+MAX_SENTENCE: Final = 4096  # it may quote what the client said
 HANG_UP_S: Final = 0.2  # between two looks whether a client that waits for a program is still there
 AHEAD_BYTES: Final = 4 * 1024 * 1024  # that a client may have seen of what the keeper will send again
 
@@ -138,9 +141,20 @@ class Session:
             elif isinstance(message, requests.Attach):
                 await self._attach(message)
             else:
-                self.feed.send(*await answer(self._daemon, message))
+                self._reply(await answer(self._daemon, message))
         except RefusedError as refused:
-            self.feed.send(replies.Refused(refused.reason, refused.what, refused.advice))
+            sentences = refused.what[:MAX_SENTENCE], refused.advice[:MAX_SENTENCE]
+            self.feed.send(replies.Refused(refused.reason, *sentences))
+
+    def _reply(self, answers: list[Reply]) -> None:
+        try:
+            self.feed.send(*answers)
+        except LocalError as error:
+            raise RefusedError(
+                Reason.FAILED,
+                f"The answer is longer than the {MAX_FRAME >> 10} KiB that a message may have.",
+                "Ask for less.",
+            ) from error
 
     def _greet(self, hello: requests.Hello) -> None:
         if hello.version != VERSION:
@@ -193,7 +207,7 @@ class Session:
             window=window,
             wanted=Mode(request.mode) if request.mode in set(Mode) else Mode.AUTO,
             rights=Rights(request.rights) if request.rights in set(Rights) else Rights.VIEW,
-            term=request.term,
+            term=without_controls(request.term[:MAX_TERM]),
             on_over=self._over,
         )
         terminal.join(view)

@@ -36,17 +36,16 @@ class Peer:
         self._frames = FrameReader()
         self._received = []
 
-    def say(self, *messages):
+    async def say(self, *messages):
+        """Send *messages*, waiting until the daemon takes them."""
         data = b"".join(map(encode_message, messages))
-        assert self.socket.send(data) == len(data)
+        with trio.fail_after(20):
+            while data:
+                await trio.lowlevel.wait_writable(self.socket)
+                data = data[self.socket.send(data) :]
 
     async def type(self, data):
-        """Say Input, waiting until the daemon takes it."""
-        frame = encode_message(requests.Input(data))
-        with trio.fail_after(20):
-            while frame:
-                await trio.lowlevel.wait_writable(self.socket)
-                frame = frame[self.socket.send(frame) :]
+        await self.say(requests.Input(data))
 
     async def hear(self, kind):
         """The next *kind*, whatever comes before it; None at the end of the connection."""
@@ -77,7 +76,7 @@ async def connected(daemon):
     peer = Peer(theirs)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(Session(ours, daemon).run)
-        peer.say(requests.Hello(VERSION, "test"))
+        await peer.say(requests.Hello(VERSION, "test"))
         await peer.hear(replies.Welcome)
         try:
             yield peer
@@ -97,9 +96,9 @@ async def test_a_storm_of_sizes_resizes_the_terminal_a_few_times_and_ends_with_t
     watcher = Watcher()
     terminal.join(watcher)
     async with connected(daemon) as peer:
-        peer.say(ATTACH)
+        await peer.say(ATTACH)
         await peer.hear(replies.Attached)
-        peer.say(*[requests.Resize(100 + n % 50, 30) for n in range(2000)], requests.Resize(90, 20))
+        await peer.say(*[requests.Resize(100 + n % 50, 30) for n in range(2000)], requests.Resize(90, 20))
         await until(lambda: terminal.size == (90, 20))
     assert watcher.sizes < 200
 
@@ -107,9 +106,9 @@ async def test_a_storm_of_sizes_resizes_the_terminal_a_few_times_and_ends_with_t
 async def test_the_size_of_a_client_that_leaves_at_once_is_not_lost(daemon):
     terminal, _ = await opened(daemon)
     async with connected(daemon) as peer:
-        peer.say(ATTACH)
+        await peer.say(ATTACH)
         await peer.hear(replies.Attached)
-        peer.say(requests.Resize(100, 30), requests.Resize(90, 20), requests.Detach())
+        await peer.say(requests.Resize(100, 30), requests.Resize(90, 20), requests.Detach())
         await peer.hear(replies.Done)
         assert terminal.size == (90, 20)
 
@@ -117,11 +116,11 @@ async def test_the_size_of_a_client_that_leaves_at_once_is_not_lost(daemon):
 async def test_who_types_for_a_program_that_does_not_read_can_detach(daemon):
     await opened(daemon)
     async with connected(daemon) as peer:
-        peer.say(ATTACH)
+        await peer.say(ATTACH)
         await peer.hear(replies.Attached)
         for _ in range(10):
             await peer.type(b"x" * 60_000)
-        peer.say(requests.Detach(), requests.AskClients("work"))
+        await peer.say(requests.Detach(), requests.AskClients("work"))
         await peer.hear(replies.Done)
         assert (await peer.hear(replies.Clients)).rows == []
 
@@ -129,11 +128,11 @@ async def test_who_types_for_a_program_that_does_not_read_can_detach(daemon):
 async def test_who_types_for_a_program_that_does_not_read_is_held_back_and_may_leave(daemon):
     terminal, _ = await opened(daemon)
     async with connected(daemon) as peer:
-        peer.say(ATTACH)
+        await peer.say(ATTACH)
         await peer.hear(replies.Attached)
         while terminal.pty.has_room:
             await peer.type(b"x" * 60_000)
-        peer.say(requests.Input(b"y" * 60_000), requests.Detach())
+        await peer.say(requests.Input(b"y" * 60_000), requests.Detach())
         await trio.testing.wait_all_tasks_blocked()
         assert terminal.viewers
         peer.leave()
@@ -143,11 +142,11 @@ async def test_who_types_for_a_program_that_does_not_read_is_held_back_and_may_l
 async def test_keys_of_a_client_that_has_left_reach_a_program_that_reads_late(daemon):
     terminal, slave = await opened(daemon)
     async with connected(daemon) as peer:
-        peer.say(ATTACH)
+        await peer.say(ATTACH)
         await peer.hear(replies.Attached)
         while terminal.pty.has_room:
             await peer.type(b"x" * 60_000)
-        peer.say(requests.Input(b"the last"))
+        await peer.say(requests.Input(b"the last"))
         peer.leave()
         await until(lambda: not terminal.viewers)
     typed = b""
@@ -161,7 +160,7 @@ async def test_what_those_type_who_come_and_go_while_a_program_does_not_read_is_
     terminal, _ = await opened(daemon)
     for _ in range(60):
         async with connected(daemon) as peer:
-            peer.say(ATTACH)
+            await peer.say(ATTACH)
             await peer.hear(replies.Attached)
             await peer.type(b"x" * 150_000)
             peer.leave()
@@ -194,7 +193,7 @@ async def test_who_leaves_while_the_screen_is_built_changes_nothing(daemon):
     watcher = Watcher()
     terminal.join(watcher)
     async with connected(daemon) as peer:
-        peer.say(ATTACH._replace(others=Others.DETACH, cols=100, rows=30))
+        await peer.say(ATTACH._replace(others=Others.DETACH, cols=100, rows=30))
         await trio.testing.wait_all_tasks_blocked()
         peer.leave()
         sleeping.known.set()
@@ -209,8 +208,38 @@ async def test_who_waits_while_the_screen_is_built_is_attached(daemon):
     terminal, _ = await opened(daemon)
     sleeping = Sleeping(daemon, terminal)
     async with connected(daemon) as peer:
-        peer.say(ATTACH._replace(cols=100, rows=30))
+        await peer.say(ATTACH._replace(cols=100, rows=30))
         await trio.testing.wait_all_tasks_blocked()
         sleeping.known.set()
         await peer.hear(replies.Attached)
         assert terminal.size == (100, 30)
+
+
+async def test_a_terminal_type_is_kept_short_and_without_control_characters(daemon):
+    await opened(daemon)
+    async with connected(daemon) as peer:
+        await peer.say(ATTACH._replace(term="\x1b[31mx\u202eterm\n" + "x" * 400_000))
+        await peer.say(requests.AskClients("work"))
+        [[*_, term, _]] = (await peer.hear(replies.Clients)).rows
+    assert term.startswith("[31mxtermxxx")
+    assert len(term) <= 64
+
+
+async def test_what_cannot_be_sent_is_refused_in_a_sentence(daemon):
+    class Endless(Watcher):
+        def row(self):
+            return ["x" * 2_000_000]
+
+    terminal, _ = await opened(daemon)
+    terminal.join(Endless())
+    async with connected(daemon) as peer:
+        await peer.say(requests.AskClients("work"))
+        assert "longer than the 1024 KiB" in (await peer.hear(replies.Refused)).what
+        await peer.say(requests.AskStatus())
+        await peer.hear(replies.Status)
+
+
+async def test_a_refusal_that_quotes_something_long_is_short(daemon):
+    async with connected(daemon) as peer:
+        await peer.say(requests.Kill("\x01" * 300_000, 0))
+        assert len((await peer.hear(replies.Refused)).what) <= 4096

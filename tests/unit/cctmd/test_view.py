@@ -5,7 +5,8 @@ import socket
 import pytest
 import trio
 
-from cctm.cctmd.feed import Feed
+from cctm.cctmd import view as view_module
+from cctm.cctmd.feed import MAX_QUEUED, Feed
 from cctm.cctmd.frames import Frames
 from cctm.cctmd.terminal import Ending
 from cctm.cctmd.view import NOTICE_S, View
@@ -197,6 +198,19 @@ async def test_a_client_that_stops_reading_is_painted_with_the_newest_screen_and
     await client.is_served(Mode.RAW, Mode.PAINTED, Mode.RAW)
     printed(terminal, b" goes on")
     await client.sees("the end goes on")
+
+
+@pytest.mark.parametrize("wanted", [Mode.AUTO, Mode.PAINTED])
+async def test_a_screen_in_more_parts_than_messages_may_wait_is_drawn(daemon, attach, monkeypatch, wanted):
+    monkeypatch.setattr(view_module, "PART_BYTES", 1000)
+    terminal, _ = await opened(daemon)
+    window = (400, 100)
+    terminal.resize(*window)
+    cells = (f"\x1b[38;2;{n % 256};{n // 256};1mx".encode() for n in range(400 * 100))
+    printed(terminal, b"".join(cells))
+    client = attach(terminal, window=window, wanted=wanted)
+    await client.sees(*["x" * 400] * 100)
+    assert sum(isinstance(message, Painted) for message in client.messages) > MAX_QUEUED
 
 
 async def test_nothing_is_drawn_while_the_client_shows_something_of_its_own(daemon, attach):
