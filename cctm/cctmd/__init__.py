@@ -13,6 +13,7 @@
     backlog.py      what is printed while that is done
     questions.py    what a program asks its terminal: answered once, in order
     sizing.py       whose window decides how large a terminal is
+    resizing.py     a window that is dragged: one size each frame
     recent.py       the latest output in memory, which raw clients are fed from
     feed.py         one client's cursor on it
     view.py         how one client sees one terminal: raw or painted    frames.py  when painted ones are painted

@@ -23,7 +23,6 @@ def forget_agent(home: Home) -> None:
     with contextlib.suppress(OSError):
         os.unlink(home.agent_link)
     if home.sockets != home.state:
-        with contextlib.suppress(
-            OSError
-        ):  # not empty: the keeper has its socket there, and does this after us
+        # While the keeper has its socket there, the directory stays: the keeper does this after us.
+        with contextlib.suppress(OSError):
             os.rmdir(home.sockets)

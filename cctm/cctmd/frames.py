@@ -1,4 +1,4 @@
-"""Frames: when painted clients are painted.
+"""Frames: when painted clients are painted, and windows that are dragged applied.
 
 The first change after a pause is painted at once, by the view itself; what follows too soon waits here until it is due.
 Nothing wakes while nothing changes.
@@ -62,8 +62,9 @@ class Frames:
             self._wake = trio.Event()
             now = trio.current_time()
             for view in [view for view, at in self._due.items() if at <= now]:
-                del self._due[view]
-                self._paint(view)
+                # Another's frame may have ended it.
+                if self._due.pop(view, None) is not None:
+                    self._paint(view)
 
     def _paint(self, view: Framed) -> None:
         """One that cannot be painted keeps no other from it."""

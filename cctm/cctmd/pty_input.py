@@ -1,7 +1,8 @@
 """Input to a PTY: at once if it takes it, otherwise in order as it does.
 
 A program that does not read (stopped, or busy) fills the kernel's buffer of 4 KiB; what comes then waits
-here, and a sender who waits for `room` is held back, nobody else.
+here, and a sender who waits for `room` before it writes is held back, nobody else. Of senders who do not wait (they
+have left) so much is taken as MAX_LEFT_BYTES allow.
 """
 
 import os
@@ -9,7 +10,8 @@ from typing import Final
 
 import trio
 
-MAX_WAITING_BYTES: Final = 256 * 1024
+MAX_WAITING_BYTES: Final = 1024 * 1024
+MAX_LEFT_BYTES: Final = 4 * MAX_WAITING_BYTES
 MAX_ANSWERS_BYTES: Final = 4096
 HUNG_UP_S: Final = 0.2
 
@@ -27,7 +29,7 @@ class PtyInput:
 
     def write(self, data: bytes) -> None:
         """Write *data* after all that came before it."""
-        if self._closed:
+        if self._closed or len(self._waiting) > MAX_LEFT_BYTES:
             return
         if self._waiting:
             self._waiting += data
@@ -44,12 +46,14 @@ class PtyInput:
         if len(self._waiting) <= MAX_ANSWERS_BYTES:
             self.write(data)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be written."""
+        return self._room.is_set()
+
     async def room(self) -> None:
         """Wait until more may be written."""
-        if (
-            not self._room.is_set()
-        ):  # waiting costs a turn of the loop even where there is nothing to wait for
-            await self._room.wait()
+        await self._room.wait()
 
     def close(self) -> None:
         """Close the master; what still waits is for nobody."""

@@ -20,7 +20,7 @@ from cctm.screen.fold import Fold
 from cctm.screen.queries import Query
 
 ANSWER_S: Final = 0.5
-MAX_OPEN: Final = 64  # a program that asks without end is answered that many at a time
+MAX_OPEN: Final = 64  # whoever answers; a program that asks without end is answered that many at a time
 MAX_ANSWER_BYTES: Final = 4096
 
 
@@ -57,15 +57,13 @@ class Questions:
 
     def ask(self, query: Query, fold: Fold) -> None:
         """Answer *query*, which the program asked with the screen being *fold*."""
+        if len(self._open) >= MAX_OPEN:
+            return
         found = answer(query, fold, __version__)
         if isinstance(found, bytes):
-            if self._open:
-                self._open.append(_Open(0, None, found))
-            else:
-                self._respond(found)
-            return
-        client = self._client() if found is Who.ONE_CLIENT and len(self._open) < MAX_OPEN else None
-        if client is not None:
+            self._open.append(_Open(0, None, found))
+            self._flush()
+        elif found is Who.ONE_CLIENT and (client := self._client()) is not None:
             self._number += 1
             self._open.append(_Open(self._number, client))
             self._nursery.start_soon(self._give_up, self._number)

@@ -1,8 +1,9 @@
 """Requests of clients that are answered by a reply: what each does."""
 
 import signal
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 import trio
 
@@ -25,10 +26,11 @@ from cctm.screen.dump import dump_shown
 from cctm.screen.picture import text_of
 
 SETTLE_S: Final = 5
-PART_BYTES: Final = 256 * 1024  # of rows in one Listing, far below what a frame holds
+PART_BYTES: Final = 256 * 1024  # of rows in one Listing, or lines in one Screen, far below what a frame holds
 ROW_BYTES: Final = 256  # of a row besides its texts, at most
 
 Reply = tuple[object, ...]
+T = TypeVar("T")
 
 
 async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
@@ -64,7 +66,7 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
         case requests.DetachClient(target, number):
             _detach(terminals.find_alive(target), number)
         case requests.AskScreen(target, drawn):
-            return [await _screen(terminals.find_alive(target), is_drawn=drawn)]
+            return await _screen(terminals.find_alive(target), is_drawn=drawn)
         case _:
             raise RefusedError(
                 Reason.NOT_YET, f"This daemon (version {__version__}) cannot do that.", "Upgrade it."
@@ -125,16 +127,22 @@ def _ended_row(terminals: Terminals, channel: ChannelId, about: About) -> Row:
 
 
 def _in_parts(rows: list[Row]) -> list[Reply]:
-    parts: list[list[Row]] = [[]]
+    parts = _cut(rows, lambda row: ROW_BYTES + len(row.name.encode()) + len(row.command.encode()))
+    return [replies.Listing(part, part is not parts[-1]) for part in parts]
+
+
+def _cut(items: Iterable[T], size_of: Callable[[T], int]) -> list[list[T]]:
+    """*items* in parts of about PART_BYTES, at least one part."""
+    parts: list[list[T]] = [[]]
     size = 0
-    for row in rows:
-        row_bytes = ROW_BYTES + len(row.name.encode()) + len(row.command.encode())
-        if parts[-1] and size + row_bytes > PART_BYTES:
+    for item in items:
+        item_bytes = size_of(item)
+        if parts[-1] and size + item_bytes > PART_BYTES:
             parts.append([])
             size = 0
-        parts[-1].append(row)
-        size += row_bytes
-    return [replies.Listing(part, part is not parts[-1]) for part in parts]
+        parts[-1].append(item)
+        size += item_bytes
+    return parts
 
 
 async def _settle(terminals: Terminals) -> None:
@@ -224,10 +232,10 @@ def _detach(terminal: Terminal, number: int) -> None:
     viewer.release("another client detached it")
 
 
-async def _screen(terminal: Terminal, *, is_drawn: bool) -> replies.Screen:
+async def _screen(terminal: Terminal, *, is_drawn: bool) -> list[Reply]:
     fold = await terminal.shown.live()
     picture = fold.picture()
-    return replies.Screen(
+    part = replies.Screen(
         picture.cols,
         picture.rows,
         picture.cursor.col,
@@ -235,6 +243,13 @@ async def _screen(terminal: Terminal, *, is_drawn: bool) -> replies.Screen:
         picture.cursor.visible,
         fold.modes.alternate,
         picture.title,
-        [text_of(row) for row in picture.lines],
-        dump_shown(fold) if is_drawn else b"",
+        lines=[],
+        drawn=b"",
+        more=True,
     )
+    lines = _cut(map(text_of, picture.lines), lambda line: len(line.encode()))
+    drawn = dump_shown(fold) if is_drawn else b""
+    starts = range(0, len(drawn), PART_BYTES)
+    parts = [part._replace(lines=[*some]) for some in lines]
+    parts += [part._replace(drawn=drawn[start : start + PART_BYTES]) for start in starts]
+    return [*parts[:-1], parts[-1]._replace(more=False)]

@@ -3,7 +3,7 @@
     Hello ─► Welcome ─► request ─► reply ─► … ─► Attach ─► Attached, a View draws … ─► Ended | Released | Done
 
 Two tasks: one reads and acts, one sends what the socket did not take at once. The reader never waits for a
-send; it waits for the program where the program does not read its input.
+send; it waits for the program where the program does not read its input, unless the client has gone.
 """
 
 import contextlib
@@ -18,21 +18,26 @@ from cctm.cctmd.agent import point_to_agent
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.feed import Feed
 from cctm.cctmd.history import history_of, last_output
-from cctm.cctmd.requests import answer
+from cctm.cctmd.requests import Reply, answer
+from cctm.cctmd.resizing import Resizing
 from cctm.cctmd.services import RefusedError
-from cctm.cctmd.sockets import receive
+from cctm.cctmd.sockets import hung_up, receive
 from cctm.cctmd.terminal import Terminal
 from cctm.cctmd.view import View
 from cctm.protocol.control import replies, requests
-from cctm.protocol.control.frames import VERSION, FrameReader
+from cctm.protocol.control.frames import MAX_FRAME, VERSION, FrameReader
 from cctm.protocol.control.values import Mode, Others, Reason, Rights
-from cctm.protocol.errors import MalformedError
+from cctm.protocol.errors import LocalError, MalformedError
 from cctm.protocol.keys import ChannelId
 from cctm.screen.fold import within_limits
+from cctm.screen.title import without_controls
 
 RECEIVE_BYTES: Final = 64 * 1024
 ID_DIGITS: Final = 64
 MAX_CELLS: Final = 65535
+MAX_TERM: Final = 64
+MAX_SENTENCE: Final = 4096  # it may quote what the client said
+HANG_UP_S: Final = 0.2  # between two looks whether a client that waits for a program is still there
 AHEAD_BYTES: Final = 4 * 1024 * 1024  # that a client may have seen of what the keeper will send again
 
 
@@ -44,6 +49,7 @@ class Session:
         self._daemon = daemon
         self._frames = FrameReader()
         self._view: View | None = None
+        self._resizing = Resizing(daemon.frames, self._fit)
         self._greeted = False
         self.feed = Feed(connection)
 
@@ -79,37 +85,44 @@ class Session:
                     await self._type(view, data)
             case requests.Resize(cols, rows):
                 if view is not None and _is_size(cols, rows):
-                    self._fit(view, within_limits(cols, rows))
+                    self._resizing.offer(within_limits(cols, rows))
             case requests.Hold():
                 if view is not None:
                     view.hold()
             case requests.Show(cols, rows):
                 if view is not None and _is_size(cols, rows):
                     window = within_limits(cols, rows)
-                    self._claim(view, window)
+                    self._resizing.offer(window)
                     view.show(window)
             case requests.Answer(number, data):
                 if view is not None:
                     view.terminal.questions.answered(view, number, data)
             case requests.Detach():
                 self._leave()
+                await self.feed.room()
                 self.feed.send(replies.Done())
             case _:
                 await self._answer(message)
 
     async def _type(self, view: View, data: bytes) -> None:
         terminal = view.terminal
+        # Before writing: what comes behind these keys, such as Detach, is read while they wait for the program.
+        while view is self._view and not terminal.pty.has_room and not hung_up(self._socket):
+            with trio.move_on_after(HANG_UP_S):
+                await terminal.pty.room()
+        if view is not self._view:
+            return
         terminal.input(data)
         size = terminal.sizing.typed(view, self._daemon.services.clock.now_us())
         if size is not None:
             terminal.resize(*size, by=view)
         self._daemon.terminals.touch(terminal)
-        await terminal.pty.room()
 
-    def _fit(self, view: View, window: tuple[int, int]) -> None:
+    def _fit(self, window: tuple[int, int]) -> None:
         """The client's window has another size."""
-        view.resize(window)
-        self._claim(view, window)
+        if self._view is not None:
+            self._view.resize(window)
+            self._claim(self._view, window)
 
     def _claim(self, view: View, window: tuple[int, int]) -> None:
         """Whoever drives and was here last decides how large the terminal is."""
@@ -119,6 +132,7 @@ class Session:
             self._daemon.terminals.touch(view.terminal)
 
     async def _answer(self, message: tuple[object, ...]) -> None:
+        await self.feed.room()
         try:
             if isinstance(message, requests.Hello):
                 self._greet(message)
@@ -127,11 +141,20 @@ class Session:
             elif isinstance(message, requests.Attach):
                 await self._attach(message)
             else:
-                await self.feed.room()
-                for reply in await answer(self._daemon, message):
-                    self.feed.send(reply)
+                self._reply(await answer(self._daemon, message))
         except RefusedError as refused:
-            self.feed.send(replies.Refused(refused.reason, refused.what, refused.advice))
+            sentences = refused.what[:MAX_SENTENCE], refused.advice[:MAX_SENTENCE]
+            self.feed.send(replies.Refused(refused.reason, *sentences))
+
+    def _reply(self, answers: list[Reply]) -> None:
+        try:
+            self.feed.send(*answers)
+        except LocalError as error:
+            raise RefusedError(
+                Reason.FAILED,
+                f"The answer is longer than the {MAX_FRAME >> 10} KiB that a message may have.",
+                "Ask for less.",
+            ) from error
 
     def _greet(self, hello: requests.Hello) -> None:
         if hello.version != VERSION:
@@ -166,8 +189,10 @@ class Session:
         await terminal.shown.live()
         if terminal.ending is not None:
             await self._show_ended(terminal.channel, request)
-            return
-        self._begin(terminal, request, history)
+        elif not hung_up(
+            self._socket
+        ):  # nobody is detached, and nothing resized, for one who has gone meanwhile
+            self._begin(terminal, request, history)
 
     def _begin(self, terminal: Terminal, request: requests.Attach, history: bytes) -> None:
         if request.others == Others.DETACH:
@@ -182,7 +207,7 @@ class Session:
             window=window,
             wanted=Mode(request.mode) if request.mode in set(Mode) else Mode.AUTO,
             rights=Rights(request.rights) if request.rights in set(Rights) else Rights.VIEW,
-            term=request.term,
+            term=without_controls(request.term[:MAX_TERM]),
             on_over=self._over,
         )
         terminal.join(view)
@@ -222,8 +247,10 @@ class Session:
     def _over(self) -> None:
         """The view has ended."""
         self._view = None
+        self._resizing.forget()
 
     def _leave(self) -> None:
+        self._resizing.frame()
         if self._view is not None:
             self._view.leave()
 

@@ -50,6 +50,11 @@ class Sizing(Generic[W]):
         self._decides = window
         return own.size
 
+    def typed_us(self, window: W) -> int:
+        """When somebody typed in *window* last; before everything else, if nobody did."""
+        known = self._windows.get(window)
+        return known.typed_us if known else -SILENCE_US
+
     def leave(self, window: W) -> tuple[int, int] | None:
         """*window* is gone; the terminal's size from now on, if that changes who decides."""
         if self._windows.pop(window, None) is None or self._decides is not window:

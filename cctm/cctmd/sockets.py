@@ -6,12 +6,16 @@ from code that is not a task of its own, which trio's socket type cannot do.
 
 import contextlib
 import os
+import select
 import socket
 from collections.abc import Iterator
+from typing import Final
 
 import trio
 
 from cctm.peer import peer_uid
+
+_GONE: Final = select.POLLHUP | getattr(select, "POLLRDHUP", 0)  # macOS has no POLLRDHUP
 
 
 def listen(path: str) -> socket.socket:
@@ -65,3 +69,10 @@ async def receive(connection: socket.socket, size: int) -> bytes:
             continue
         except ConnectionError:
             return b""
+
+
+def hung_up(connection: socket.socket) -> bool:
+    """Whether the other end sends nothing more, though what it sent before may not be read yet."""
+    poll = select.poll()
+    poll.register(connection, _GONE)
+    return bool(poll.poll(0))

@@ -318,7 +318,9 @@ class Terminal:
         self._each(lambda viewer: viewer.say(text))
 
     def _driver(self) -> Viewer | None:
-        return next((viewer for viewer in self.viewers if viewer.drives and viewer.can_be_asked), None)
+        """Who is asked what only a real terminal knows: who typed last, else who came last."""
+        able = [viewer for viewer in self.viewers if viewer.drives and viewer.can_be_asked]
+        return max(reversed(able), key=self.sizing.typed_us, default=None)
 
     # --- input and size
 

@@ -68,9 +68,7 @@ class View:
         self._output_at = 0.0
         self._on_over = on_over
         self._is_dirty = False
-        self._is_stale = (
-            False  # what the client shows is void; it is drawn again once it has taken what was sent
-        )
+        self._is_stale = False  # what it shows is void: drawn again once it has taken what was sent
         self._is_held = False
         self._lags = False
         self._notice = ""
@@ -151,7 +149,7 @@ class View:
     def terminal_ended(self, ending: Ending) -> None:
         """Send the rest, then how it ended."""
         ended = replies.Ended(ending.how, ending.code)
-        is_raw = self.mode is Mode.RAW and not self._is_stale
+        is_raw = self.mode is Mode.RAW and not self._is_stale and not self.feed.misses_output
         if not is_raw and not self._is_held:
             self._notice = ""
             self._turn()
@@ -283,5 +281,6 @@ class View:
         return Overlay(0, rows - 1, (Row((Run(text, cols, REVERSE),), wraps=False),))
 
     def _send(self, data: bytes, kind: type[replies.Painted | replies.History] = replies.Painted) -> None:
-        for start in range(0, len(data), PART_BYTES):
-            self.feed.send(kind(data[start : start + PART_BYTES]))
+        parts = [kind(data[start : start + PART_BYTES]) for start in range(0, len(data), PART_BYTES)]
+        if parts:
+            self.feed.send(*parts)

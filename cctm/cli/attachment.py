@@ -14,9 +14,8 @@ from enum import Enum, auto
 from typing import Final, TypeVar
 
 from cctm.cli import terminal
-from cctm.cli.client import Client, RefusedError
+from cctm.cli.client import Client, RefusedError, due_reply
 from cctm.cli.display import Display
-from cctm.cli.errors import UserError
 from cctm.cli.link import Link
 from cctm.cli.questions import Questions
 from cctm.protocol.control import replies, requests
@@ -203,15 +202,7 @@ class Attachment:
         while not self._replies:
             self._link.wait(deadline)
             self.take_received()
-        reply = self._replies.popleft()
-        if isinstance(reply, replies.Refused):
-            raise RefusedError(reply)
-        if not isinstance(reply, expected):
-            raise UserError(
-                f"The daemon answered {type(reply).__name__} where {expected.__name__} was due.",
-                "Command and daemon differ: call `cctm daemon restart`.",
-            )
-        return reply
+        return due_reply(self._replies.popleft(), expected)
 
     def running(self) -> list[Row]:
         """The terminals that run, as they are listed, but for the one that this process runs in."""

@@ -63,6 +63,23 @@ class DaemonSilentError(UserError):
         )
 
 
+def due_reply(message: tuple[object, ...], expected: type[ReplyT]) -> ReplyT:
+    """*message*, which came where a reply of the *expected* type was due.
+
+    Raises:
+        RefusedError: the daemon said no.
+        UserError: it said something else.
+    """
+    if isinstance(message, replies.Refused):
+        raise RefusedError(message)
+    if not isinstance(message, expected):
+        raise UserError(
+            f"The daemon answered {type(message).__name__} where {expected.__name__} was due.",
+            "Command and daemon differ: call `cctm daemon restart`.",
+        )
+    return message
+
+
 class Client:
     """One connection; owns its socket."""
 
@@ -130,15 +147,7 @@ class Client:
 
     def expect(self, expected: type[ReplyT]) -> ReplyT:
         """The next message, which must be an *expected* one."""
-        reply = self.next_message()
-        if isinstance(reply, replies.Refused):
-            raise RefusedError(reply)
-        if not isinstance(reply, expected):
-            raise UserError(
-                f"The daemon answered {type(reply).__name__} where {expected.__name__} was due.",
-                "Command and daemon differ: call `cctm daemon restart`.",
-            )
-        return reply
+        return due_reply(self.next_message(), expected)
 
     def next_message(self) -> tuple[object, ...]:
         """Wait for a message.

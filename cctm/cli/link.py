@@ -10,9 +10,8 @@ from cctm.cli.client import Client
 from cctm.protocol.control.frames import encode_message
 
 READ_BYTES: Final = 256 * 1024
-MAX_UNSENT: Final = (
-    16 * 1024 * 1024
-)  # a paste that the program does not read; more stays in the keyboard's queue
+# A paste that the program does not read; more stays in the keyboard's queue.
+MAX_UNSENT: Final = 16 * 1024 * 1024
 
 
 class LostError(Exception):

@@ -4,9 +4,10 @@
                      └──500 ms──► LATE ──DA1's answer, or 10 s──► NONE
 
 After each question the terminal is asked DA1, which every terminal answers, and in order: with that answer comes the
-end of the answers to the question. What comes late, and the answer to DA1, is nobody's key.
+end of the answers to the question. What comes late, and the answer to DA1, is nobody's key. What looks like an answer
+to a question of another kind is input, as it is while nothing is asked: a report that the program subscribed to, say.
 
-Invariants: while nothing is open keys pass untouched, and at once.
+Invariants: while nothing is open keys pass untouched, and at once. What is open is answered by its own kind only.
 """
 
 from collections import deque
@@ -18,17 +19,20 @@ from cctm.protocol.control import replies, requests
 
 if TYPE_CHECKING:  # imported with the first question, to attach faster
     from cctm.screen.client_answers import Answer, AnswerScanner
+    from cctm.screen.queries import Kind
 
 ANSWER_S: Final = 0.5
 LATE_S: Final = 10.0  # a terminal at the other end of a bad line; then one that does not answer DA1
 HOLD_S: Final = 0.05
 MAX_OPEN: Final = 64
 DA1: Final = b"\x1b[c"
+DA1_ANSWER: Final = b"\x1b[?"
 
 
 @dataclass(slots=True)
 class _Open:
     number: int
+    kind: "Kind | None"  # None: of a newer daemon, whose answer nobody here knows
     asked_at: float
     answer: bytes = b""
     is_settled: bool = False  # the daemon has been told
@@ -50,7 +54,7 @@ class Questions:
             from cctm.screen.client_answers import AnswerScanner
 
             self._scanner = AnswerScanner()
-        self._open.append(_Open(query.query, now))
+        self._open.append(_Open(query.query, _kind_of(query.data), now))
         return query.data + DA1
 
     def forget(self) -> None:
@@ -70,16 +74,16 @@ class Questions:
 
     def _sort(self, pieces: "Sequence[bytes | Answer]", answers: list[requests.Answer]) -> bytes:
         """The keys among *pieces*."""
-        from cctm.screen.queries import Kind
-
         keys = bytearray()
         for piece in pieces:
             if isinstance(piece, bytes):
                 keys += piece
-            elif self._open and piece.kind is Kind.ATTRIBUTES:
+            elif self._open and piece.raw.startswith(DA1_ANSWER) and piece.raw.endswith(b"c"):
                 self._settle(self._open.popleft(), answers)
-            elif self._open:
+            elif self._open and piece.kind is self._open[0].kind:
                 self._open[0].answer += piece.raw
+            else:
+                keys += piece.raw
         return bytes(keys)
 
     @staticmethod
@@ -107,3 +111,13 @@ class Questions:
         if scanner is None or not scanner.holds or now < self._held_since + HOLD_S:
             return b"", answers
         return self._sort(scanner.flush(), answers), answers
+
+
+def _kind_of(question: bytes) -> "Kind | None":
+    from cctm.screen.queries import Query, QueryScanner
+
+    match QueryScanner().feed(question):
+        case [Query(kind)]:
+            return kind
+        case _:
+            return None

@@ -64,9 +64,8 @@ def command(argv: Sequence[bytes]) -> str:
 
 def quoted(data: bytes) -> str:
     """*data*, or its beginning, in quotation marks and with escapes for what would not show."""
-    text = data[: 4 * SHOWN_DATA_CHARS].decode(
-        "utf-8", "surrogateescape"
-    )  # no character has more than 4 bytes
+    enough = data[: 4 * SHOWN_DATA_CHARS]  # no character has more than 4 bytes
+    text = enough.decode("utf-8", "surrogateescape")
     more = "…" if len(text) > SHOWN_DATA_CHARS else ""
     return '"' + "".join(map(_escaped, text[:SHOWN_DATA_CHARS])) + f'"{more}'
 

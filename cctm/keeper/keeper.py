@@ -254,9 +254,8 @@ class Keeper:
             return
         try:
             freed = terminal.resume(offset)
-        except (
-            OffsetError
-        ):  # dropping the link would help nobody: the daemon would come back and say it again
+        except OffsetError:
+            # Dropping the link would help nobody: the daemon would come back and say it again.
             text = f"resume: {offset} lies behind what was read, {terminal.end}"
             self.peers.send(connection, Refused(text, id_))
             return

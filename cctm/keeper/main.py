@@ -107,9 +107,8 @@ def _set_limits() -> Limits:
     """
     found = Limits(resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(resource.RLIMIT_CORE))
     resource.setrlimit(resource.RLIMIT_CORE, found.without_core().core)
-    with suppress(
-        ValueError, OSError
-    ):  # a hard limit may be higher than what is allowed: then fewer terminals
+    # A hard limit may be higher than what is allowed: then fewer terminals.
+    with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (found.nofile[1], found.nofile[1]))
     return found
 

@@ -32,6 +32,7 @@ class Kind(Enum):
     CHECKSUM = "checksum"
     GRAPHICS = "graphics"
     WINDOW = "window"
+    TITLE = "title"
     KITTY_GRAPHICS = "kitty_graphics"
     SETTING = "setting"
     CAPABILITY = "capability"
@@ -87,6 +88,7 @@ _KINDS: Final = (
     (Kind.MODE, re.compile(rb"\[\??[0-9;:]*\$p")),
     (Kind.VERSION, re.compile(rb"\[>[0-9;:]*q")),
     (Kind.KITTY_KEYS, re.compile(rb"\[\?[0-9;:]*u")),
+    (Kind.TITLE, re.compile(rb"\[0*2[01][;:t]")),
     (Kind.WINDOW, re.compile(rb"\[[0-9;:]*t")),
     (Kind.CHECKSUM, re.compile(rb"\[[0-9;:]*(?:x|\*y|\$[uw])")),
     (Kind.GRAPHICS, re.compile(rb"\[\?[0-9;:]*[Sm]")),

@@ -166,19 +166,28 @@ def test_a_client_that_asks_and_never_reads_is_not_answered_for_ever(daemon: Mac
     assert daemon.daemon_pid == pid
 
 
-def test_a_client_that_reads_nothing_of_a_session_full_of_messages_is_dropped(daemon: Machine) -> None:
-    pid = daemon.daemon_pid
+def test_a_client_that_reads_nothing_of_a_session_full_of_messages_is_told_the_newest(
+    daemon: Machine,
+) -> None:
     with RawClient(daemon) as stopped, RawClient(daemon) as good:
         good.new("sh", "-c", "trap '' WINCH; exec yes", name="flood")
-        stopped.attach("flood")
-        before = descriptors(pid)
-        good.attach("flood", rights=Rights.DRIVE)
-        until(lambda: daemon.terminals()["flood"]["clients"] == 2)
+        target = stopped.attach("flood").channel.hex()
+        good.attach(target, rights=Rights.DRIVE)
+        good.read_until(b"y\r\n" * 20_000)
         for number in range(600):
-            good.say(requests.Resize(80 + number % 2, 24))
-        until(lambda: daemon.terminals()["flood"]["clients"] == 1, "the one that does not read is dropped")
-        until(lambda: descriptors(pid) < before + 1, "its descriptor is closed")
+            good.say(requests.Resize(100 + number, 24), requests.Rename(target, f"n{number}"))
+            good.hear(replies.Done)
         good.read_until(b"y")
+        assert daemon.terminals()["n599"]["clients"] == 2
+        names, sizes = [], []
+        while ("n599", 699) not in zip(names[-1:], sizes[-1:], strict=False):
+            match stopped.next():
+                case replies.NameChanged(name):
+                    names.append(name)
+                case replies.Resized(cols):
+                    sizes.append(cols)
+        assert len(names) < 300
+        stopped.read_until(b"y")
 
 
 def test_keys_typed_right_before_leaving_reach_the_program(daemon: Machine, tmp_path: Path) -> None:

@@ -25,7 +25,14 @@ def command(target: str, ansi: bool, is_json: bool) -> None:  # noqa: FBT001
     if ansi and is_json:
         raise MistakeError("--ansi and --json exclude each other.", "Say one of them.")
     with connect(Home.locate(os.environ)) as client:
-        screen = client.ask(requests.AskScreen(target, ansi), replies.Screen)
+        part = client.ask(requests.AskScreen(target, ansi), replies.Screen)
+        parts = [part]
+        while part.more:
+            part = client.expect(replies.Screen)
+            parts.append(part)
+    screen = part._replace(
+        lines=[line for one in parts for line in one.lines], drawn=b"".join(one.drawn for one in parts)
+    )
     if is_json:
         click.echo(json.dumps(_as_json(screen)))
         return

@@ -17,9 +17,8 @@ from cctm.protocol.errors import LocalError, MalformedError
 
 VERSION: Final = 0
 MAX_FRAME: Final = 1024 * 1024
-MAX_FRAME_ITEMS: Final = (
-    MAX_FRAME // 3
-)  # an argument of one character takes three bytes: their size is the limit
+# An argument of one character takes three bytes: their size is the limit.
+MAX_FRAME_ITEMS: Final = MAX_FRAME // 3
 MAX_OUTPUT: Final = 64 * 1024
 LENGTH_BYTES: Final = 4
 

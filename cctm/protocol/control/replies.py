@@ -166,7 +166,10 @@ class Shares(NamedTuple):
 
 
 class Screen(NamedTuple):
-    """What a terminal shows: size, cursor (from 0), title, the rows' text, and bytes that draw it."""
+    """What a terminal shows: size, cursor (from 0), title, the rows' text, and bytes that draw it.
+
+    A part of the answer to AskScreen: the next lines, and the next of those bytes; the last part has `more` false.
+    """
 
     cols: int
     rows: int
@@ -177,3 +180,4 @@ class Screen(NamedTuple):
     title: str
     lines: list[Value]
     drawn: bytes
+    more: bool

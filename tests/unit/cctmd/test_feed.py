@@ -7,10 +7,10 @@ import pytest
 import trio
 import trio.testing
 
-from cctm.cctmd.feed import MAX_QUEUED_MESSAGES, Feed
+from cctm.cctmd.feed import MAX_QUEUED, Feed
 from cctm.cctmd.recent import ATTACHED_LIMIT, Recent
 from cctm.protocol.control.frames import MAX_OUTPUT, FrameReader
-from cctm.protocol.control.replies import Ended, History, NameChanged, Notice, Output
+from cctm.protocol.control.replies import Ended, History, NameChanged, Notice, Output, Painted, Resized
 
 
 class Peer:
@@ -150,12 +150,12 @@ async def test_messages_keep_their_order_and_go_before_output_that_waits():
         recent = following(feed)
         grow(feed, recent, b"output")
         feed.send(NameChanged("new"))
-        feed.send(NameChanged("newer"))
+        feed.send(Notice(0, "more"))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(feed.run)
             with closing(nursery):
                 await until(lambda: peer.read() + len(peer.output) >= len(b"output") and peer.output)
-        assert peer.messages == [*first, NameChanged("new"), NameChanged("newer"), Output(0, b"output")]
+        assert peer.messages == [*first, NameChanged("new"), Notice(0, "more"), Output(0, b"output")]
 
 
 async def test_a_frame_that_was_taken_in_part_is_finished_before_anything_else():
@@ -164,7 +164,7 @@ async def test_a_frame_that_was_taken_in_part_is_finished_before_anything_else()
         data = b"".join(b"%07d " % number for number in range(50_000))
         for start in range(0, len(data), 60_000):
             grow(feed, recent, data[start : start + 60_000])
-            feed.send(NameChanged(str(start)))
+            feed.send(Notice(0, str(start)))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(feed.run)
             with closing(nursery):
@@ -174,8 +174,8 @@ async def test_a_frame_that_was_taken_in_part_is_finished_before_anything_else()
 
                 await until(read_a_little)
         assert peer.output == data
-        names = [message.name for message in peer.messages if isinstance(message, NameChanged)]
-        assert names == [str(start) for start in range(0, len(data), 60_000)]
+        notices = [message.text for message in peer.messages if isinstance(message, Notice)]
+        assert notices == [str(start) for start in range(0, len(data), 60_000)]
 
 
 async def test_who_cannot_be_sent_what_is_no_longer_kept_is_reported_and_followed_no_more():
@@ -260,9 +260,9 @@ async def test_who_never_reads_its_messages_loses_its_connection():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(feed.run)
             await trio.testing.wait_all_tasks_blocked()
-            for number in range(MAX_QUEUED_MESSAGES + 1):
+            for number in range(MAX_QUEUED + 1):
                 assert not feed.broken
-                feed.send(NameChanged(str(number)))
+                feed.send(Notice(0, str(number)))
             nursery.cancel_scope.deadline = trio.current_time() + 10
         assert not nursery.cancel_scope.cancelled_caught
         assert feed.broken
@@ -270,6 +270,60 @@ async def test_who_never_reads_its_messages_loses_its_connection():
         assert feed._socket.recv(1) == b""
         with trio.fail_after(10):
             await feed.room()
+
+
+async def test_who_does_not_read_is_told_the_newest_name_and_size_only_and_keeps_its_connection():
+    with connected() as (feed, peer):
+        first = fill(feed)
+        for number in range(10 * MAX_QUEUED):
+            feed.send(NameChanged(str(number)))
+            feed.send(Resized(number, 24, b""))
+            feed.send(NameChanged(f"again {number}"))
+        last = 10 * MAX_QUEUED - 1
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(feed.run)
+            with closing(nursery):
+                await until(lambda: peer.read() is not None and NameChanged(f"again {last}") in peer.messages)
+        assert peer.messages == [*first, Resized(last, 24, b""), NameChanged(f"again {last}")]
+
+
+async def test_a_new_name_comes_behind_what_was_sent_before_it():
+    with connected() as (feed, peer):
+        first = fill(feed)
+        for message in (NameChanged("old"), History(b"between"), NameChanged("new")):
+            feed.send(message)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(feed.run)
+            with closing(nursery):
+                await until(lambda: peer.read() is not None and NameChanged("new") in peer.messages)
+        assert peer.messages == [*first, History(b"between"), NameChanged("new")]
+
+
+async def test_what_belongs_together_may_be_more_than_may_wait_otherwise():
+    with connected() as (feed, peer):
+        parts = [Painted(bytes([number % 256]) * MAX_OUTPUT) for number in range(2 * MAX_QUEUED)]
+        feed.send(*parts)
+        feed.send(Notice(0, "behind"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(feed.run)
+            with closing(nursery):
+                await until(lambda: peer.read() is not None and Notice(0, "behind") in peer.messages)
+        assert peer.messages == [*parts, Notice(0, "behind")]
+
+
+async def test_the_end_behind_output_that_is_no_longer_kept_comes_all_the_same():
+    with connected() as (feed, peer):
+        recent = following(feed)
+        first = fill(feed)
+        grow(feed, recent, b"forgotten")
+        recent.restart(1000)
+        assert feed.misses_output
+        feed.send_after_output(Ended(0, 3))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(feed.run)
+            with closing(nursery):
+                await until(lambda: peer.read() is not None and Ended(0, 3) in peer.messages)
+        assert peer.messages == [*first, Ended(0, 3)]
 
 
 async def test_a_client_that_left_breaks_its_feed_and_nothing_else():

@@ -110,3 +110,14 @@ async def test_a_program_that_asks_without_end_and_an_endless_answer_cost_little
     assert len(client.asked) == MAX_OPEN
     program.questions.answered(client, client.asked[0][0], b"x" * 100_000)
     assert program.heard == [b"x" * MAX_ANSWER_BYTES]
+
+
+async def test_what_the_daemon_knows_waits_behind_an_open_question_no_more_than_the_rest(nursery):
+    client = Client()
+    program = Program(nursery, client)
+    program.ask(COLOUR, *[ATTRIBUTES] * (3 * MAX_OPEN))
+    assert program.heard == []
+    program.questions.answered(client, client.asked[0][0], BLUE)
+    assert len(program.heard) == MAX_OPEN
+    program.ask(ATTRIBUTES)
+    assert len(program.heard) == MAX_OPEN + 1

@@ -11,9 +11,11 @@ from cctm.archive.reader import Archive
 from cctm.cctmd.requests import PART_BYTES, answer
 from cctm.cctmd.services import RefusedError
 from cctm.protocol.control import replies, requests
-from cctm.protocol.control.frames import encode_message
+from cctm.protocol.control.frames import MAX_FRAME, encode_message
 from cctm.protocol.control.values import Reason, Scope
 from cctm.protocol.events import Renamed
+from cctm.screen.fold import Fold
+from cctm.screen.picture import text_of
 from daemon_parts import SetClock, opened, running_daemon
 
 
@@ -244,6 +246,40 @@ async def test_settling_is_done_when_all_is_on_disk(daemon):
 async def test_clients_are_counted(daemon):
     await opened(daemon, "work")
     assert await answer(daemon, requests.AskClients("work")) == [replies.Clients([])]
+
+
+async def screen(daemon, *, drawn):
+    """What the parts of the answer say together; each fits a frame."""
+    parts = await answer(daemon, requests.AskScreen("work", drawn))
+    assert [part.more for part in parts] == [True] * (len(parts) - 1) + [False]
+    assert max(len(encode_message(part)) for part in parts) < 2 * PART_BYTES
+    lines = [line for part in parts for line in part.lines]
+    return parts[-1]._replace(lines=lines, drawn=b"".join(part.drawn for part in parts))
+
+
+async def test_a_screen_is_told_as_text_and_drawn_if_that_is_asked_for(daemon):
+    terminal, _ = await opened(daemon, "work")
+    terminal.output(0, b"\x1b]0;title\x07one\r\n\x1b[31mtwo")
+    told = await screen(daemon, drawn=False)
+    assert [line.rstrip() for line in told.lines] == ["one", "two"] + [""] * 22
+    assert told._replace(lines=[]) == replies.Screen(80, 24, 3, 1, True, False, "title", [], b"", more=False)
+    drawn = (await screen(daemon, drawn=True)).drawn
+    assert Fold.from_dump(80, 24, drawn).picture() == terminal.shown.fold.picture()
+
+
+async def test_a_screen_that_no_frame_holds_comes_in_parts(daemon):
+    terminal, _ = await opened(daemon, "work")
+    cols, rows = 400, 250
+    terminal.resize(cols, rows)
+    cells = (
+        f"\x1b[38;2;{n % 256};{n // 256 % 256};1;48;2;{n % 199};2;3m\U0001f600".encode()
+        for n in range(cols * rows // 2)
+    )
+    terminal.output(0, b"".join(cells))
+    told = await screen(daemon, drawn=True)
+    assert len(told.drawn) > MAX_FRAME
+    assert told.lines == [text_of(row) for row in terminal.shown.fold.picture().lines]
+    assert Fold.from_dump(cols, rows, told.drawn).picture() == terminal.shown.fold.picture()
 
 
 @pytest.mark.parametrize("scope", [*Scope, 99])

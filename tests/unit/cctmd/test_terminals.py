@@ -275,3 +275,35 @@ async def test_a_catalogue_that_cannot_be_written_refuses_nobody(daemon, caplog)
         other.execute("DROP TABLE logs")
     await answer(daemon, requests.Settle())
     assert "the catalogue cannot be written" in caplog.text
+
+
+async def test_what_only_a_real_terminal_knows_is_asked_of_who_typed_last_else_of_the_newest(daemon):
+    terminal, _ = await opened(daemon)
+    clients = [Watcher() for _ in range(4)]
+    first, second, newest, watching = clients
+    watching.drives = False
+    for client in clients:
+        terminal.join(client)
+        if client.drives:
+            terminal.sizing.claim(client, (80, 24), 0)
+
+    def is_asked():
+        terminal.output(terminal.recorder.offset, b"\x1b]11;?\x07")
+        asked = [client for client in clients if client.asked]
+        for client in asked:
+            [(number, _)] = client.asked
+            client.asked.clear()
+            terminal.questions.answered(client, number, b"")
+        return asked
+
+    assert is_asked() == [newest]
+    terminal.sizing.typed(first, 1)
+    assert is_asked() == [first]
+    terminal.sizing.typed(second, 2)
+    assert is_asked() == [second]
+    second.can_be_asked = False
+    assert is_asked() == [first]
+    terminal.leave(first)
+    assert is_asked() == [newest]
+    newest.can_be_asked = False
+    assert is_asked() == []

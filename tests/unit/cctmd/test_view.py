@@ -5,7 +5,8 @@ import socket
 import pytest
 import trio
 
-from cctm.cctmd.feed import Feed
+from cctm.cctmd import view as view_module
+from cctm.cctmd.feed import MAX_QUEUED, Feed
 from cctm.cctmd.frames import Frames
 from cctm.cctmd.terminal import Ending
 from cctm.cctmd.view import NOTICE_S, View
@@ -199,6 +200,19 @@ async def test_a_client_that_stops_reading_is_painted_with_the_newest_screen_and
     await client.sees("the end goes on")
 
 
+@pytest.mark.parametrize("wanted", [Mode.AUTO, Mode.PAINTED])
+async def test_a_screen_in_more_parts_than_messages_may_wait_is_drawn(daemon, attach, monkeypatch, wanted):
+    monkeypatch.setattr(view_module, "PART_BYTES", 1000)
+    terminal, _ = await opened(daemon)
+    window = (400, 100)
+    terminal.resize(*window)
+    cells = (f"\x1b[38;2;{n % 256};{n // 256};1mx".encode() for n in range(400 * 100))
+    printed(terminal, b"".join(cells))
+    client = attach(terminal, window=window, wanted=wanted)
+    await client.sees(*["x" * 400] * 100)
+    assert sum(isinstance(message, Painted) for message in client.messages) > MAX_QUEUED
+
+
 async def test_nothing_is_drawn_while_the_client_shows_something_of_its_own(daemon, attach):
     terminal, _ = await opened(daemon)
     client = attach(terminal)
@@ -295,6 +309,29 @@ async def test_frames_paint_whoever_is_still_there():
     assert (stays.frames, leaves.frames) == (1, 0)
 
 
+async def test_a_client_that_cannot_be_painted_keeps_no_other_from_it():
+    class Broken:
+        def frame(self):
+            raise ZeroDivisionError
+
+    class Sound:
+        def __init__(self):
+            self.painted = trio.Event()
+
+        def frame(self):
+            self.painted.set()
+
+    frames = Frames()
+    sound = Sound()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(frames.run)
+        frames.soon(Broken(), trio.current_time())
+        frames.soon(sound, trio.current_time() + 0.01)
+        with trio.fail_after(5):
+            await sound.painted.wait()
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_program_that_asks_and_ends_while_a_client_does_not_read_keeps_nobody(daemon, attach):
     terminal, _ = await opened(daemon)
     client = attach(terminal)
@@ -304,6 +341,11 @@ async def test_a_program_that_asks_and_ends_while_a_client_does_not_read_keeps_n
         printed(terminal, b"x\x05")
     terminal.end(Ending(How.EXITED, 0))
     assert client.is_over
+    await client.sees(*["x" * 80] * 23, "x" * 40)
+    with trio.fail_after(5):
+        while client.messages[-1] != Ended(How.EXITED, 0):
+            client.read()
+            await trio.lowlevel.checkpoint()
 
 
 async def test_endless_numbers_in_a_question_stop_nothing(daemon, attach):

@@ -1,5 +1,6 @@
 """What programs ask the user's terminal, and what becomes of its answers."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,58 @@ def test_each_question_has_its_own_answer():
         questions.ask(Query(number, COLOUR), 0)
     data = BLACK + DA1_ANSWER + DA1_ANSWER + BLACK + BLACK + DA1_ANSWER
     assert questions.receive(data, 0.1) == (b"", [Answer(1, BLACK), Answer(2, b""), Answer(3, BLACK + BLACK)])
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        b"\x1b]lrm -rf\x1b\\",  # a title
+        b"\x1b]52;c;c2VjcmV0\x1b\\",
+        b"\x1b[?997;1n",  # the colours have changed: a program may have asked to be told
+        b"\x1b[48;24;80;480;800t",  # and so of the window's size
+        b"\x1b[?1u",
+        b"\x1b[>41;354;0c",
+        b"\x1bP!|00000000\x1b\\",
+    ],
+)
+def test_what_answers_no_open_question_is_input(report):
+    questions = Questions()
+    questions.ask(Query(1, COLOUR), 0)
+    assert questions.receive(report + BLACK + report, 0.1) == (report * 2, [])
+    assert questions.receive(DA1_ANSWER, 0.1) == (b"", [Answer(1, BLACK)])
+
+
+def test_a_title_does_not_pass_for_the_size_of_the_window():
+    questions = Questions()
+    questions.ask(Query(1, b"\x1b[14t"), 0)
+    title, size = b"\x1b]lrm -rf\x1b\\", b"\x1b[4;480;800t"
+    assert questions.receive(title + size + DA1_ANSWER, 0.1) == (title, [Answer(1, size)])
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (b"\x1b]4;1;?\x07", b"\x1b]4;1;rgb:ff/00/00\x07"),
+        (b"\x1b]22;?__current__\x1b\\", b"\x1b]22;1\x1b\\"),
+        (b"\x1b[?u", b"\x1b[?5u"),
+        (b"\x1b_Gi=31,a=q;AAAA\x1b\\", b"\x1b_Gi=31;OK\x1b\\"),
+        (b"\x1bP+q544e\x1b\\", b"\x1bP1+r544e=787465726d\x1b\\"),
+        (b"\x1b[?996n", b"\x1b[?997;1n"),
+        (b"\x1b[16t", b"\x1b[6;20;10t"),
+        (b"\x1b[?1;1;0S", b"\x1b[?1;0;256S"),
+    ],
+)
+def test_an_answer_of_the_questions_kind_is_taken(question, answer):
+    questions = Questions()
+    questions.ask(Query(1, question), 0)
+    assert questions.receive(answer + DA1_ANSWER, 0.1) == (b"", [Answer(1, answer)])
+
+
+@pytest.mark.parametrize("question", [b"", b"\x1b[99z", b"of another version", COLOUR + COLOUR])
+def test_a_question_that_nobody_here_knows_is_asked_and_its_answer_is_input(question):
+    questions = Questions()
+    assert questions.ask(Query(1, question), 0) == question + DA1
+    assert questions.receive(BLACK + DA1_ANSWER, 0.1) == (BLACK, [Answer(1, b"")])
 
 
 def test_after_half_a_second_there_is_no_answer_and_a_late_one_is_no_key():

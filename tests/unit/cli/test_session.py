@@ -243,6 +243,14 @@ def test_what_cannot_be_done_is_said_and_the_screen_drawn_again(window):
     assert [type(message) for message in daemon.heard()] == [requests.List, requests.Hold, requests.Show]
 
 
+def test_another_answer_than_the_one_that_is_due_is_said_over_the_screen(window):
+    daemon = Daemon(replies.Done())
+    session = attached(daemon)
+    window.type(b"\x02n\x02d")
+    assert session.run() == Detached()
+    assert window.shows(b"answered Done where Listing was due")
+
+
 def test_a_lost_connection_is_made_again_where_the_output_stopped(window):
     first = Daemon(replies.Output(100, b"12345"), hangs_up=True)
     second = Daemon(ATTACHED._replace(offset=105), replies.Output(105, b"6"), ENDED)

@@ -23,7 +23,7 @@ ANSWERS = {
     b"\x1b[>4;2m": Kind.GRAPHICS,
     b"\x1b[4;480;800t": Kind.WINDOW,
     b"\x1b[6;20;10t": Kind.WINDOW,
-    b"\x1b]lsome title\x1b\\": Kind.WINDOW,
+    b"\x1b]lsome title\x1b\\": Kind.TITLE,
     b"\x1b[?997;1n": Kind.STATUS,
     b"\x1b[0n": Kind.STATUS,
     b"\x1b[?1;2;1R": Kind.STATUS,
