@@ -9,14 +9,26 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cctm.archive.catalogue import Catalogue
 from cctm.archive.files import segment_path
+from cctm.archive.opening import Opener
+from cctm.archive.reader import Archive
+from cctm.archive.recover import recover_channel
 from cctm.archive.segment import MAGIC, frame
 from cctm.archive.storage import LogRef
 from cctm.home import Home
 from cctm.protocol.entry import EntryKind, Sealed, encode_record
 from cctm.protocol.events import Closed, Event, How, Keyframe, LogHead, Opened, Output
 from cctm.protocol.grant import Recipient, Table, make_grant
-from cctm.protocol.keys import DeviceKeys, EpochSecret, Incarnation, StreamId, WriterKey, channel_id
+from cctm.protocol.keys import (
+    ChannelId,
+    DeviceKeys,
+    EpochSecret,
+    Incarnation,
+    StreamId,
+    WriterKey,
+    channel_id,
+)
 from cctm.protocol.log import LogWriter
 
 WALL_US = 1_700_000_000_000_000
@@ -199,3 +211,28 @@ def small_recording(outputs: int = 4, number: int = 1) -> Recording:
     for index in range(outputs):
         recording.output(b"line %d\r\n" % index)
     return recording
+
+
+def two_generations() -> Recording:
+    """Output in two logs; the second repeats a part."""
+    recording = small_recording(0)
+    recording.output(b"first ")
+    recording.output(b"second ")
+    recording.begin(offset=6)
+    recording.output(b"second third")
+    return recording
+
+
+def early_checkpoint(home: Home, recording: Recording) -> None:
+    """A checkpoint of an early moment, as a daemon that was killed leaves it."""
+    opener = Opener(recording.channel, DEVICE)
+    known = recover_channel(home.archive, recording.channel, [], opener).checkpoint
+    catalogue = Catalogue.open(home.catalogue, DEVICE.wrap_key)
+    catalogue.put_checkpoint(known)
+    catalogue.put_epoch(recording.channel, recording.epoch)
+    catalogue.close()
+
+
+def text_of(archive: Archive, channel: ChannelId) -> bytes:
+    """All output, without the holes."""
+    return b"".join(piece for piece in archive.fold_output(channel) if isinstance(piece, bytes))

@@ -24,6 +24,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cctm.cli.client import Client, try_connect
+from cctm.cli.commands.ls import ask_rows, row_as_json
+from cctm.cli.errors import UserError
+from cctm.cli.words import DAY_S
+from cctm.home import Home
+from cctm.protocol.control import replies, requests
+
 DEADLINE_S = 60.0
 CCTM = (sys.executable, "-P", "-m", "cctm.cli")
 # A program that prints the file that it is given, byte for byte.
@@ -115,7 +122,16 @@ class Screen:
                 os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             self.status = -signal.SIGKILL
+        if self.master >= 0:
+            os.close(self.master)
+
+    def hang_up(self) -> int:
+        """Close the window, and let the program go; its exit status."""
         os.close(self.master)
+        self.master = -1
+        _, status = os.waitpid(self.pid, 0)
+        self.status = os.waitstatus_to_exitcode(status)
+        return self.status
 
 
 class Machine:
@@ -174,9 +190,21 @@ class Machine:
             screen.close()
 
     def status(self) -> dict | None:
-        done = self.run("daemon", "status", "--json", check=False)
-        found = json.loads(done.stdout) if done.stdout else {}
-        return found if found.get("running") else None
+        """What the daemon says of itself; None: none answers."""
+        with contextlib.suppress(UserError), self.asking() as client:
+            return client and client.ask(requests.AskStatus(), replies.Status)._asdict()
+        return None
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[Client | None]:
+        """A connection to the daemon if one answers.
+
+        Facts are waited for by it: a command for each question would take a hundred times as long.
+        """
+        with try_connect(Home.locate(self.env)) or contextlib.nullcontext() as client:
+            if client is not None:
+                client.socket.settimeout(DEADLINE_S)
+            yield client
 
     @property
     def daemon_pid(self) -> int:
@@ -186,13 +214,28 @@ class Machine:
     def keeper_pid(self) -> int:
         return (self.status() or {})["keeper_pid"]
 
+    @contextlib.contextmanager
+    def without_daemon(self) -> Iterator[None]:
+        """Inside, nobody answers: the daemon was killed, and the keeper, which would start another, stands still."""
+        status = self.status() or {}
+        os.kill(status["keeper_pid"], signal.SIGSTOP)
+        try:
+            os.kill(status["daemon_pid"], signal.SIGKILL)
+            yield
+        finally:
+            os.kill(status["keeper_pid"], signal.SIGCONT)
+
     def terminals(self, *options: str) -> dict[str, dict]:
         """The terminals by name."""
-        rows = json.loads(self.run("ls", "--json", *options).stdout)
-        return {row["name"]: row for row in rows}
+        return {row["name"]: row for row in self.rows(*options)}
 
     def rows(self, *options: str) -> list[dict]:
-        """The terminals in the order of the listing; several may have one name."""
+        """The terminals in the order of the listing, as `ls --json` has them; several may have one name."""
+        if options in {(), ("-a",)}:
+            since_us = 0 if options else int((time.time() - DAY_S) * 1e6)
+            with contextlib.suppress(UserError), self.asking() as client:
+                if client is not None:
+                    return [row_as_json(row) for row in ask_rows(client, requests.List(since_us))]
         return json.loads(self.run("ls", "--json", *options).stdout)
 
     def export(self, name: str) -> bytes:

@@ -8,11 +8,12 @@ What is captured is what a person would see: rows without the blanks at their en
 """
 
 import contextlib
+import re
 import shlex
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -21,6 +22,8 @@ from machine import CCTM, Machine, until
 TMUX = shutil.which("tmux")
 needs_tmux = pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
 PROMPT = "outer$"
+BASH = ("bash", "--norc", "--noprofile")
+VIM = "vim -u NONE -N -n"
 
 
 class Outer:
@@ -63,11 +66,23 @@ class Outer:
 
     def command(self, *arguments: str) -> None:
         """Have the shell run a command of ours."""
-        self.type(f"clear; {shlex.join([*CCTM, *arguments])}")
-        self.keys("Enter")
+        self.enter(f"clear; {shlex.join([*CCTM, *arguments])}")
 
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-t", "one", "-l", "--", text)
+
+    def enter(self, text: str) -> None:
+        """Type a line."""
+        self.type(text)
+        self.keys("Enter")
+
+    def edit_a_hundred_lines(self) -> None:
+        """Have the shell run an editor on line 1 to line 100; they are shown."""
+        path = self._machine.cwd / "file.txt"
+        path.write_text("".join(f"line {number}\n" for number in range(1, 101)))
+        self.enter(f"{VIM} {path}")
+        self.until("100L")
+        self.until("line 23")
 
     def keys(self, *names: str) -> None:
         """Press keys, by their names in tmux."""
@@ -99,19 +114,48 @@ class Outer:
         return any(text in line for line in self.lines())
 
     def until(self, text: str) -> list[str]:
-        """Wait until *text* is shown; all rows then."""
+        """Wait until *text* is shown; the rows of which it is one.
+
+        More may be on its way then, which is not among them: what else is to be seen, must be waited for.
+        """
+        return self.until_rows(lambda rows: any(text in row for row in rows), f"{text!r} is shown")
+
+    def until_match(self, *patterns: str) -> None:
+        """Wait until each of the regular expressions is found in a row, all at once."""
+        self.until_rows(
+            lambda rows: all(any(re.search(it, row) for row in rows) for it in patterns),
+            f"{patterns} are shown",
+        )
+
+    def until_equal(self, rows: list[str]) -> None:
+        """Wait until exactly that is shown."""
+        self.until_rows(lambda shown: shown == rows, "this is shown:\n" + "\n".join(rows))
+
+    def until_rows(self, holds: Callable[[list[str]], bool], what: str) -> list[str]:
+        """Wait until *holds* of what is shown; that."""
+        rows: list[str] = []
+
+        def is_shown() -> bool:
+            rows[:] = self.lines()
+            return holds(rows)
+
         with self._explained():
-            until(lambda: self.shows(text), f"{text!r} is shown")
-        return self.lines()
+            until(is_shown, what)
+        return rows
 
     def until_gone(self, text: str) -> None:
-        with self._explained():
-            until(lambda: not self.shows(text), f"{text!r} is shown no more")
+        self.until_rows(lambda rows: not any(text in row for row in rows), f"{text!r} is shown no more")
 
     def until_last(self, text: str) -> None:
         """Wait until the last row that is not blank is *text*."""
+        self.until_rows(
+            lambda rows: next(filter(None, reversed(rows)), "") == text, f"{text!r} is the last row"
+        )
+
+    def until_asked(self, variable: str, answer: str) -> None:
+        """Wait until tmux knows that of the window."""
         with self._explained():
-            until(lambda: next(filter(None, reversed(self.lines())), "") == text, f"{text!r} is the last row")
+            until(lambda: self.ask(variable) == answer, f"{variable} is {answer}")
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,45 +15,61 @@ from machine import CCTM, Machine, Screen, processes_of, until
 MODES = rb"printf '\033[?1049h\033[?2004h\033[?1000h\033[?25l\033[>1u\033='; echo se$((1))t"
 
 
-def opened(machine: Machine, complaints: Path) -> Screen:
-    """`cctm new` in a terminal, what it says on stderr in a file."""
+@pytest.fixture
+def complaints(tmp_path: Path) -> Path:
+    """What the session says on stderr."""
+    return tmp_path / "stderr"
+
+
+@pytest.fixture
+def screen(machine: Machine, complaints: Path) -> Iterator[Screen]:
+    """A window with a session in it whose program has set modes."""
     script = f"exec {' '.join(CCTM)} new -n work -- bash --norc --noediting 2> {complaints}"
+    with opened(machine, script) as one:
+        one.type(MODES + b"\r")
+        one.expect(b"se1t")
+        yield one
+
+
+@contextlib.contextmanager
+def opened(machine: Machine, script: str) -> Iterator[Screen]:
+    """A window in which a shell runs *script*."""
     screen = Screen(["/bin/sh", "-c", script], machine.env, str(machine.cwd))
-    screen.type(MODES + b"\r")
-    screen.expect(b"se1t")
-    return screen
+    try:
+        yield screen
+    finally:
+        screen.close()
+
+
+def assert_restored(screen: Screen) -> None:
+    """The window is as it was before the session."""
+    undone = screen.received.rpartition(b"se1t")[2]
+    for undo in (b"\x1b[?2004l", b"\x1b[?1000l", b"\x1b[?25h", b"\x1b[<1u", b"\x1b>"):
+        assert undo in undone
+    assert undone.rstrip(b" \r\x1b[J").endswith(b"\x1b[?1049l")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_detaches_and_restores_the_window(machine: Machine, tmp_path: Path, number: int) -> None:
-    screen = opened(machine, tmp_path / "stderr")
-    try:
-        os.kill(screen.pid, number)
-        assert screen.wait() == 0
-        undone = screen.received.rpartition(b"se1t")[2]
-        for undo in (b"\x1b[?2004l", b"\x1b[?1000l", b"\x1b[?25h", b"\x1b[<1u", b"\x1b>"):
-            assert undo in undone
-        assert undone.rstrip(b" \r\x1b[J").endswith(b"\x1b[?1049l")
-        assert b"[detached from work]" in (tmp_path / "stderr").read_bytes()
-    finally:
-        screen.close()
+def test_a_signal_detaches_and_restores_the_window(
+    machine: Machine, screen: Screen, complaints: Path, number: int
+) -> None:
+    os.kill(screen.pid, number)
+    assert screen.wait() == 0
+    assert_restored(screen)
+    assert b"[detached from work]" in complaints.read_bytes()
     assert machine.terminals()["work"]["state"] == "running"
 
 
-def test_a_window_that_closes_is_no_error(machine: Machine, tmp_path: Path) -> None:
-    screen = opened(machine, tmp_path / "stderr")
-    os.close(screen.master)
-    _, status = os.waitpid(screen.pid, 0)
-    assert b"Traceback" not in (tmp_path / "stderr").read_bytes()
-    assert os.WIFEXITED(status)
+def test_a_window_that_closes_is_no_error(machine: Machine, screen: Screen, complaints: Path) -> None:
+    assert screen.hang_up() >= 0  # an exit status, and no signal's number
+    assert b"Traceback" not in complaints.read_bytes()
     until(lambda: machine.terminals()["work"]["clients"] == 0)
     assert machine.terminals()["work"]["state"] == "running"
 
 
-def test_keys_come_back_to_line_mode(machine: Machine, tmp_path: Path) -> None:
+def test_keys_come_back_to_line_mode(machine: Machine) -> None:
     script = f"{' '.join(CCTM)} new -n work -- cat; stty -a; echo st$((1))ty"
-    screen = Screen(["/bin/sh", "-c", script], machine.env, str(machine.cwd))
-    try:
+    with opened(machine, script) as screen:
         screen.type(b"hello\r")
         screen.expect(b"hello\r\nhello\r\n")
         assert not termios.tcgetattr(screen.master)[3] & termios.ECHO
@@ -64,8 +81,6 @@ def test_keys_come_back_to_line_mode(machine: Machine, tmp_path: Path) -> None:
         shown = screen.expect(b"st1ty")
         assert b" icanon" in shown
         assert b" echo " in shown
-    finally:
-        screen.close()
 
 
 def test_the_program_learns_the_size_of_the_window(machine: Machine) -> None:
@@ -145,56 +160,34 @@ def test_odd_arguments_get_a_sentence(machine: Machine, arguments: tuple[str | b
     assert machine.terminals("-a") == {}
 
 
-def lose_the_daemon(machine: Machine) -> int:
-    """Nobody answers until the keeper, whose pid this is, goes on."""
-    daemon, keeper = machine.daemon_pid, machine.keeper_pid
-    os.kill(keeper, signal.SIGSTOP)
-    os.kill(daemon, signal.SIGKILL)
-    return keeper
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_session_that_waits_for_the_daemon(
-    machine: Machine, tmp_path: Path, number: int
+    machine: Machine, screen: Screen, complaints: Path, number: int
 ) -> None:
-    screen = opened(machine, tmp_path / "stderr")
-    keeper = lose_the_daemon(machine)
-    try:
+    with machine.without_daemon():
         until(lambda: b"start.lock" in b"".join(open_files(screen.pid)), "it waits for the daemon")
         os.kill(screen.pid, number)
         assert screen.wait() == 0
-        assert b"\x1b[?2004l" in screen.received
-        assert screen.received.rstrip(b" \r\x1b[J").endswith(b"\x1b[?1049l")
-        assert b"[detached from work]" in (tmp_path / "stderr").read_bytes()
-    finally:
-        os.kill(keeper, signal.SIGCONT)
-        screen.close()
+        assert_restored(screen)
+        assert b"[detached from work]" in complaints.read_bytes()
 
 
-def test_the_user_leaves_a_session_that_waits_for_the_daemon(machine: Machine, tmp_path: Path) -> None:
-    screen = opened(machine, tmp_path / "stderr")
-    keeper = lose_the_daemon(machine)
-    try:
+def test_the_user_leaves_a_session_that_waits_for_the_daemon(
+    machine: Machine, screen: Screen, complaints: Path
+) -> None:
+    with machine.without_daemon():
         screen.expect("[reconnecting…] Ctrl+B d leaves".encode())
         screen.type(b"typed for the program\r\x02d")
         assert screen.wait() == 0
-        assert screen.received.rstrip(b" \r\x1b[J").endswith(b"\x1b[?1049l")
-        assert b"[detached from work]" in (tmp_path / "stderr").read_bytes()
-    finally:
-        os.kill(keeper, signal.SIGCONT)
-        screen.close()
+        assert_restored(screen)
+        assert b"[detached from work]" in complaints.read_bytes()
 
 
-def test_a_session_that_waited_says_so_and_goes_on(machine: Machine, tmp_path: Path) -> None:
-    screen = opened(machine, tmp_path / "stderr")
-    keeper = lose_the_daemon(machine)
-    try:
+def test_a_session_that_waited_says_so_and_goes_on(machine: Machine, screen: Screen) -> None:
+    with machine.without_daemon():
         screen.expect(b"[reconnecting")
-        os.kill(keeper, signal.SIGCONT)
-        screen.type(b"echo on$((1))ce\r")
-        screen.expect(b"on1ce")
-    finally:
-        screen.close()
+    screen.type(b"echo on$((1))ce\r")
+    screen.expect(b"on1ce")
 
 
 @pytest.mark.parametrize("everything", [(), ("--all",)], ids=["stop", "stop then all"])
@@ -202,8 +195,7 @@ def test_stopping_the_daemon_ends_its_sessions_and_does_not_start_another(
     machine: Machine, everything: tuple[str, ...]
 ) -> None:
     script = f"{' '.join(CCTM)} new -n work -- cat; echo st$((1))atus $?; cat"
-    screen = Screen(["/bin/sh", "-c", script], machine.env, str(machine.cwd))
-    try:
+    with opened(machine, script) as screen:
         screen.type(b"x\r")
         screen.expect(b"x\r\nx")
         machine.run("daemon", "stop")
@@ -215,23 +207,19 @@ def test_stopping_the_daemon_ends_its_sessions_and_does_not_start_another(
             until(lambda: processes_of(machine.home) == [], "nothing is left")
         else:
             assert machine.terminals()["work"]["state"] == "running"
-    finally:
-        screen.close()
 
 
-def test_a_session_ends_when_its_terminal_is_gone_for_good(machine: Machine, tmp_path: Path) -> None:
-    screen = opened(machine, tmp_path / "stderr")
-    try:
-        os.kill(screen.pid, signal.SIGSTOP)
-        os.kill(machine.daemon_pid, signal.SIGKILL)
-        machine.run("kill", "work")
-        machine.run("rm", "work")
-        os.kill(screen.pid, signal.SIGCONT)
-        assert screen.wait(deadline_s=15) == 1
-        assert b"\x1b[?2004l" in screen.received
-        assert b"There is no terminal" in (tmp_path / "stderr").read_bytes()
-    finally:
-        screen.close()
+def test_a_session_ends_when_its_terminal_is_gone_for_good(
+    machine: Machine, screen: Screen, complaints: Path
+) -> None:
+    os.kill(screen.pid, signal.SIGSTOP)
+    os.kill(machine.daemon_pid, signal.SIGKILL)
+    machine.run("kill", "work")
+    machine.run("rm", "work")
+    os.kill(screen.pid, signal.SIGCONT)
+    assert screen.wait() == 1
+    assert b"\x1b[?2004l" in screen.received
+    assert b"There is no terminal" in complaints.read_bytes()
 
 
 def open_files(pid: int) -> list[bytes]:

@@ -4,6 +4,38 @@ import subprocess
 
 import pytest
 
+from archive_fixtures import DEVICE, make_home
+from cctm.archive.reader import Archive
+from memory_disk import MemoryDisk
+from watched_storage import Watched
+
+
+@pytest.fixture
+def home(tmp_path):
+    return make_home(tmp_path / "home")
+
+
+@pytest.fixture
+def archive(home):
+    return Archive(home, DEVICE)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a storage on tmp_path, or on another disk; closed at the end."""
+    running = []
+
+    def begin(disk=None, archive=None, **options):
+        usual = "/archive" if isinstance(disk, MemoryDisk) else str(tmp_path)
+        storage = Watched(archive or usual, disk=disk, **options)
+        running.append(storage)
+        storage.start()
+        return storage
+
+    yield begin
+    for storage in running:
+        storage.close()
+
 
 @pytest.fixture
 def small_file_system(tmp_path):

@@ -18,11 +18,6 @@ from cctm.home import HomeError
 from cctm.protocol.errors import MalformedError
 
 
-@pytest.fixture
-def home(tmp_path):
-    return make_home(tmp_path / "home")
-
-
 def test_what_was_created_is_loaded_again_and_is_private(home):
     made = load_or_create_device(home)
     assert load_device(home).seed == load_or_create_device(home).seed == made.seed

@@ -6,13 +6,15 @@ import pytest
 
 from archive_fixtures import (
     DEVICE,
-    Recording,
     change_file,
     drawn,
+    early_checkpoint,
     make_home,
     read_file,
     record_spans,
     small_recording,
+    text_of,
+    two_generations,
     write_file,
 )
 from cctm.archive import reader
@@ -20,14 +22,12 @@ from cctm.archive.catalogue import About, Catalogue, State
 from cctm.archive.device import encode_device_file
 from cctm.archive.files import list_channels, list_files
 from cctm.archive.finding import Fault, Finding
-from cctm.archive.fold import NO_STREAM, Hole
-from cctm.archive.opening import Opener
+from cctm.archive.fold import Hole
 from cctm.archive.reader import Archive, Terminal
-from cctm.archive.recover import recover_channel
 from cctm.archive.targets import NoSuchTerminalError
 from cctm.home import HomeError
 from cctm.protocol.entry import EntryKind
-from cctm.protocol.events import Gap, Input, LogHead, Opened
+from cctm.protocol.events import Gap, LogHead, Opened
 from cctm.protocol.keys import ChannelId
 
 
@@ -41,20 +41,6 @@ def home(tmp_path):
 @pytest.fixture
 def archive(home):
     return Archive(home)
-
-
-def text_of(archive, channel):
-    return b"".join(piece for piece in archive.fold_output(channel) if isinstance(piece, bytes))
-
-
-def two_generations():
-    """Output in two logs; the second repeats a part."""
-    recording = small_recording(0)
-    recording.output(b"first ")
-    recording.output(b"second ")
-    recording.begin(offset=6)
-    recording.output(b"second third")
-    return recording
 
 
 def test_without_a_device_key_there_is_no_archive(tmp_path):
@@ -123,9 +109,6 @@ def test_reading_needs_no_catalogue_and_makes_none(archive, home):
     assert not os.path.exists(home.catalogue)
 
 
-# -- terminals and names
-
-
 def put_about(home, channel, about):
     catalogue = Catalogue.open(home.catalogue, DEVICE.wrap_key)
     catalogue.put_about(channel, about)
@@ -188,198 +171,10 @@ def test_the_archive_resolves_names_and_ids_among_its_terminals(archive, home):
         archive.resolve(recording.channel.hex()[:3])
 
 
-# -- the tail
-
-
-@pytest.fixture
-def small_steps(monkeypatch):
-    monkeypatch.setattr(reader, "_TAIL_BYTES", 300)
-
-
-def test_the_tail_is_the_end_of_the_output_however_long(archive, home, small_steps):
-    recording = small_recording(40)
-    for index in range(10):
-        recording.keyframe(recording.stream)
-        recording.output(b"after keyframe %d\r\n" % index)
-    recording.write(home, segment_bytes=2_000)
-    text = text_of(archive, recording.channel)
-    for size in (0, 1, 10, 100, 300, len(text), len(text) + 1):
-        tail = archive.tail(recording.channel, size)
-        assert tail.data == (text[-size:] if size else b"")
-        assert (tail.stream, tail.end) == (recording.stream, len(text))
-
-
-def test_the_tail_reaches_back_over_logs(archive, home, small_steps):
-    recording = two_generations()
-    recording.begin()
-    recording.write(home)
-    for size in (3, 8, 13, 18, 99):
-        assert archive.tail(recording.channel, size).data == b"first second third"[-size:]
-
-
-def test_the_tail_ends_where_its_stream_began(archive, home, small_steps):
-    recording = two_generations()
-    recording.begin(started=False)
-    recording.stream, recording.offset = drawn("second stream", size=16), 0
-    recording.opened()
-    recording.output(b"of the second program")
-    recording.write(home)
-    assert archive.tail(recording.channel, 1_000).data == b"of the second program"
-
-
-def test_a_terminal_without_output_has_an_empty_tail(archive, home):
-    recording = Recording()
-    recording.begin()
-    recording.write(home)
-    assert archive.tail(recording.channel, 100) == reader.Tail(NO_STREAM, 0, b"")
-
-
-def test_the_tail_reads_the_end_and_not_the_history(archive, home, monkeypatch):
-    recording = small_recording(0)
-    for index in range(300):
-        recording.output(drawn("history", index, size=8_000))
-        if index % 50 == 49:
-            recording.keyframe(recording.stream)
-    recording.output(b"the end")
-    recording.write(home, segment_bytes=500_000)
-    read = []
-    pread = os.pread
-
-    def counting(fd, size, position):
-        data = pread(fd, size, position)
-        read.append(len(data))
-        return data
-
-    monkeypatch.setattr(os, "pread", counting)
-    assert archive.tail(recording.channel, 7).data == b"the end"
-    assert sum(read) < archive.bytes_on_disk(recording.channel) / 2
-
-
-class Counting:
-    """What is read from segments."""
-
-    def __init__(self, monkeypatch):
-        self.total = 0
-        self._pread = os.pread
-        monkeypatch.setattr(os, "pread", self._counting)
-
-    def _counting(self, fd, size, position):
-        data = self._pread(fd, size, position)
-        self.total += len(data)
-        return data
-
-    def during(self, act):
-        self.total = 0
-        return act(), self.total
-
-
-def large(outputs=1_500):
-    recording = small_recording(0)
-    for index in range(outputs):
-        recording.output(drawn("history", index, size=8_000))
-    return recording
-
-
-@pytest.mark.parametrize("is_known", [False, True])
-@pytest.mark.parametrize("segment_bytes", [64 << 20, 700_000])
-def test_what_the_tail_reads_depends_on_what_is_asked_for_and_not_on_the_log(
-    archive, home, monkeypatch, segment_bytes, is_known
-):
-    recording = large()
-    recording.write(home, segment_bytes)
-    if is_known:
-        remember(home, recording)
-    counting = Counting(monkeypatch)
-    for size, most in ((0, 700_000), (1, 700_000), (8_000, 700_000), (500_000, 3_500_000)):
-        tail, read = counting.during(lambda size=size: archive.tail(recording.channel, size))
-        assert (tail.stream, tail.end, len(tail.data)) == (recording.stream, recording.offset, size)
-        assert read < most
-    whole = b"".join(drawn("history", index, size=8_000) for index in range(1_400, 1_500))
-    assert archive.tail(recording.channel, 500_000).data == whole[-500_000:]
-
-
-def remember(home, recording):
-    """A checkpoint of an early moment, as a daemon that was killed leaves it."""
-    opener = Opener(recording.channel, DEVICE)
-    known = recover_channel(home.archive, recording.channel, [], opener).checkpoint
-    catalogue = Catalogue.open(home.catalogue, DEVICE.wrap_key)
-    catalogue.put_checkpoint(known)
-    catalogue.put_epoch(recording.channel, recording.epoch)
-    catalogue.close()
-
-
-def test_thin_output_is_not_looked_for_through_all_that_was_recorded(archive, home, monkeypatch):
-    monkeypatch.setattr(reader, "_TAIL_LIMIT_BYTES", 300_000)
-    recording = small_recording(3)
-    for index in range(800):
-        recording.add(EntryKind.DATA, Input(0, recording.writer_key.public, 8_000, drawn(index, size=8_000)))
-    recording.write(home)
-    size = archive.bytes_on_disk(recording.channel)
-    counting = Counting(monkeypatch)
-    for wanted in (0, 10):
-        tail, read = counting.during(lambda wanted=wanted: archive.tail(recording.channel, wanted))
-        assert (tail.stream, tail.data) == (recording.stream, b"")
-        assert read < size / 2
-
-
-def test_a_keyframe_says_where_a_stream_is_that_has_no_output_here(archive, home):
-    recording = two_generations()
-    recording.begin()
-    recording.write(home)
-    assert archive.tail(recording.channel, 0) == reader.Tail(recording.stream, recording.offset, b"")
-
-
-def test_a_torn_end_larger_than_the_first_step_does_not_hide_the_output(archive, home, small_steps):
-    recording = small_recording(20)
-    (path,) = recording.write(home)
-    whole = read_file(path)
-    write_file(path, whole + b"\0\0\xff\0" + bytes(3_000))
-    tail = archive.tail(recording.channel, 8)
-    assert (tail.data, tail.end) == (b"ine 19\r\n", recording.offset)
-
-
-def test_the_tail_of_a_later_epoch_is_found_by_its_grant(archive, home, small_steps):
-    recording = small_recording(3)
-    recording.rotate()
-    for index in range(30):
-        recording.output(b"new %d\r\n" % index)
-        if index % 10 == 0:
-            recording.keyframe(recording.stream)
-    recording.write(home, segment_bytes=1_500)
-    assert archive.tail(recording.channel, 8).data == b"new 29\r\n"
-
-
-def test_the_tail_without_any_key_is_empty(home, small_steps):
-    recording = small_recording(20)
-    recording.device = None
-    recording.write(home)
-    from cctm.protocol.keys import DeviceKeys
-
-    stranger = Archive(home, DeviceKeys.from_seed(drawn("stranger")))
-    assert stranger.tail(recording.channel, 10).data == b""
-
-
-def test_the_tail_of_a_log_of_which_nobody_knows_the_writer_is_empty(archive, home, small_steps):
-    recording = small_recording(20)
-    (path,) = recording.write(home)
-    change_file(path, lambda data: data.__setitem__(20, data[20] ^ 1))
-    assert archive.tail(recording.channel, 10).data == b""
-
-
-def test_a_tail_that_ends_inside_the_last_record_is_found_by_going_further_back(archive, home, monkeypatch):
-    monkeypatch.setattr(reader, "_TAIL_BYTES", 20)
-    recording = small_recording(3)
-    recording.write(home)
-    assert archive.tail(recording.channel, 6).data == b"ne 2\r\n"
-
-
-# -- what is known and not there
-
-
 def test_what_was_cut_off_since_it_was_known_is_named_and_missing_from_the_output(archive, home):
     recording = two_generations()
     _, path = recording.write(home)
-    remember(home, recording)
+    early_checkpoint(home, recording)
     assert not [entry for entry in archive.entries(recording.channel) if isinstance(entry, Finding)]
     start, _ = record_spans(read_file(path))[-1]
     write_file(path, read_file(path)[:start])
@@ -392,7 +187,7 @@ def test_what_was_cut_off_since_it_was_known_is_named_and_missing_from_the_outpu
 def test_a_log_of_which_all_files_are_gone_is_named_and_missing_from_the_output(archive, home):
     recording = small_recording()
     (path,) = recording.write(home)
-    remember(home, recording)
+    early_checkpoint(home, recording)
     os.unlink(path)
     (found,) = archive.entries(recording.channel)
     assert (found.fault, found.is_note) == (Fault.LOG_MISSING, False)
@@ -404,7 +199,7 @@ def test_a_log_of_which_all_files_are_gone_is_named_and_missing_from_the_output(
 def test_a_shorter_log_that_was_gone_on_from_is_a_note(archive, home):
     recording = small_recording()
     recording.write(home)
-    remember(home, recording)
+    early_checkpoint(home, recording)
     log = recording.logs[0]
     lost = log.sealed.pop()
     recording.begin(2, LogHead(log.ref.log, len(log.sealed), lost.prev), offset=0)
@@ -417,6 +212,6 @@ def test_where_a_gap_of_unknown_length_ends_the_record_nothing_is_said_of_its_en
     recording = small_recording()
     recording.add(EntryKind.DATA, Gap(0, recording.offset, None))
     recording.write(home)
-    remember(home, recording)
+    early_checkpoint(home, recording)
     *_, last = archive.fold_output(recording.channel)
     assert last == Hole(recording.stream, recording.offset, None, declared=True)

@@ -10,7 +10,6 @@ from archive_fixtures import (
     WALL_US,
     Recording,
     drawn,
-    make_home,
     read_file,
     small_recording,
     write_file,
@@ -26,11 +25,6 @@ from cctm.home import HomeError
 from cctm.protocol.entry import EntryKind
 from cctm.protocol.events import How, Marked, Renamed
 from cctm.protocol.keys import DeviceKeys
-
-
-@pytest.fixture
-def home(tmp_path):
-    return make_home(tmp_path / "home")
 
 
 def filled(home, *recordings):

@@ -9,7 +9,6 @@ from archive_fixtures import (
     Recording,
     change_file,
     drawn,
-    make_home,
     read_file,
     record_spans,
     small_recording,
@@ -27,11 +26,6 @@ from cctm.protocol.events import Gap, How, Keyframe, LogHead, Marked, Opened, Ou
 from cctm.protocol.keys import WriterKey
 from cctm.protocol.log import LogWriter
 from memory_disk import MemoryDisk
-
-
-@pytest.fixture
-def home(tmp_path):
-    return make_home(tmp_path / "home")
 
 
 def recovered(home, recording, checkpoints=(), secrets=(), owner=None, disk=None):

@@ -1,68 +1,18 @@
-"""cctm.archive.storage: the one thread that writes."""
+"""cctm.archive.storage: what is appended lies in files, in order and durable."""
 
 import errno
 import os
 import stat
-import threading
 import time
 
 import pytest
 
-from archive_fixtures import drawn, read_file, record_spans
+from archive_fixtures import drawn, read_file
 from cctm.archive.disk import Disk
 from cctm.archive.segment import MAGIC
-from cctm.archive.storage import LogRef, Storage, Sync
-from cctm.protocol.errors import LocalError
+from cctm.archive.storage import Storage
 from memory_disk import MemoryDisk
-
-PATIENCE_S = 60
-
-
-def ref(number=1, channel=1):
-    return LogRef(drawn("channel", channel), drawn("log", number), number)
-
-
-def payloads_in(data):
-    return [data[start + 8 : end] for start, end in record_spans(data)]
-
-
-class Watched(Storage):
-    """A storage that tells what it reported."""
-
-    def __init__(self, archive, **options):
-        self.stored = []
-        self.errors = []
-        self.stalled = threading.Event()
-        self.resumed = threading.Event()
-        super().__init__(archive, on_stalled=self._on_stall, on_resumed=self.resumed.set, **options)
-
-    def _on_stall(self, error):
-        self.errors.append(error.errno)
-        self.stalled.set()
-
-    def put(self, log, *payloads, **options):
-        self.append(log, payloads, self.stored.append, **options)
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Start a storage on tmp_path, or on another disk; closed at the end."""
-    running = []
-
-    def begin(disk=None, **options):
-        archive = "/archive" if isinstance(disk, MemoryDisk) else str(tmp_path)
-        storage = Watched(archive, disk=disk, retry_s=options.pop("retry_s", 0), **options)
-        running.append(storage)
-        storage.start()
-        return storage
-
-    yield begin
-    for storage in running:
-        storage.close()
-
-
-def path_of(tmp_path, log, number=1):
-    return str(tmp_path / log.channel.hex() / f"{log.generation:08d}-{log.log.hex()}-{number:06d}.seg")
+from watched_storage import PATIENCE_S, path_of, payloads_in, ref
 
 
 def test_what_is_appended_lies_in_order_in_the_logs_own_file(start, tmp_path):
@@ -185,173 +135,6 @@ def test_a_close_that_fails_loses_nothing(start):
     assert not storage.errors
 
 
-def test_work_runs_when_all_before_it_is_stored_and_gives_its_result(start):
-    storage = start()
-    storage.put(ref(), b"one")
-    assert storage.run(lambda: len(storage.stored)).result(PATIENCE_S) == 1
-
-
-def test_an_error_of_the_work_is_raised_where_it_is_waited_for(start):
-    storage = start()
-    failed = storage.run(lambda: 1 // 0)
-    with pytest.raises(ZeroDivisionError):
-        failed.result(PATIENCE_S)
-    assert storage.run(lambda: "alive").result(PATIENCE_S) == "alive"
-
-
-def test_work_that_is_cancelled_in_time_does_not_run(start):
-    storage = start()
-    gate = threading.Event()
-    storage.run(lambda: gate.wait(PATIENCE_S))
-    ran = []
-    cancelled = storage.run(lambda: ran.append(1))
-    assert cancelled.cancel()
-    gate.set()
-    storage.barrier().result(PATIENCE_S)
-    assert ran == []
-
-
-def test_syncs_are_grouped_while_appends_follow_each_other():
-    disk = MemoryDisk()
-    storage = Watched("/archive", disk=disk, sync_interval_s=PATIENCE_S)
-    gate = threading.Event()
-    storage.run_aside(lambda: gate.wait(PATIENCE_S))
-    for _ in range(500):
-        storage.put(ref(), b"x")
-    storage.start()
-    gate.set()
-    storage.close()
-    assert len(storage.stored) == 500
-    assert disk.log.count("sync") <= 2
-
-
-def test_an_append_waits_for_its_group_unless_told_otherwise(start):
-    storage = start(sync_interval_s=PATIENCE_S)
-    storage.put(ref(), b"the last sync is long ago: at once")
-    storage.barrier().result(PATIENCE_S)
-    storage.put(ref(), b"waits")
-    assert storage.run_aside(lambda: len(storage.stored)).result(PATIENCE_S) == 1
-    done = threading.Event()
-    storage.append(ref(), [b"now"], lambda _: done.set(), sync=Sync.NOW)
-    assert done.wait(PATIENCE_S)
-    assert len(storage.stored) == 2
-
-
-def test_a_mebibyte_that_waits_is_synchronised_however_small_its_records(start):
-    storage = start(sync_interval_s=PATIENCE_S)
-    storage.put(ref(), b"first")
-    storage.barrier().result(PATIENCE_S)
-    done = threading.Event()
-    storage.put(ref(), b"x", weight_bytes=1 << 19)
-    storage.append(ref(), [b"y"], lambda _: done.set(), weight_bytes=1 << 19)
-    assert done.wait(PATIENCE_S)
-
-
-def test_a_group_is_synchronised_after_the_interval_without_further_appends(start):
-    storage = start(sync_interval_s=0.01)
-    storage.put(ref(), b"first")
-    storage.barrier().result(PATIENCE_S)
-    done = threading.Event()
-    storage.append(ref(), [b"x"], lambda _: done.set())
-    assert done.wait(PATIENCE_S)
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
-def test_a_failure_at_any_call_stalls_and_then_all_is_there_once(number):
-    clean = MemoryDisk()
-    _record_two_logs(clean)
-    for call in range(clean.calls):
-        disk = MemoryDisk({call: number})
-        storage = _record_two_logs(disk)
-        assert disk.shown() == clean.shown(), call
-        assert len(storage.stored) == 8
-        failed = disk.log[call]
-        assert storage.errors == ([] if failed == "close" else [number]), failed
-        assert storage.resumed.is_set() == bool(storage.errors)
-
-
-def _record_two_logs(disk):
-    storage = Watched("/archive", disk=disk, retry_s=0, segment_bytes=2_000, open_files=2)
-    storage.start()
-    for index in range(8):
-        storage.put(ref(1 + index % 2), drawn("payload", index, size=1_500))
-    storage.barrier().result(PATIENCE_S)
-    storage.close()
-    return storage
-
-
-def test_after_a_failed_sync_what_it_was_for_is_written_again(start):
-    clean = MemoryDisk()
-    _record_two_logs(clean)
-    for call in [index for index, name in enumerate(clean.log) if name == "sync"]:
-        disk = MemoryDisk({call: errno.EIO})
-        _record_two_logs(disk)
-        assert all(inode.kept == inode.shown for inode in disk.inodes.values())
-
-
-def test_a_part_that_can_neither_be_written_nor_cut_is_written_over(start):
-    disk = MemoryDisk()
-    storage = start(disk)
-    storage.put(ref(), b"one")
-    storage.barrier().result(PATIENCE_S)
-    disk._failures.update({disk.calls: errno.ENOSPC, disk.calls + 1: errno.EIO})
-    storage.put(ref(), b"two" * 100)
-    storage.barrier().result(PATIENCE_S)
-    (data,) = disk.shown().values()
-    assert payloads_in(data) == [b"one", b"two" * 100]
-
-
-def test_each_new_reason_to_stall_is_told_and_resuming_once(start):
-    disk = MemoryDisk({4: errno.ENOSPC, 6: errno.ENOSPC, 8: errno.EIO})
-    storage = start(disk)
-    storage.put(ref(), b"one")
-    storage.barrier().result(PATIENCE_S)
-    assert storage.errors[0] == errno.ENOSPC
-    assert len(storage.errors) == len(set(storage.errors))
-    assert storage.resumed.is_set()
-
-
-def test_while_stalled_no_part_of_a_record_is_left(start):
-    disk = MemoryDisk()
-    storage = start(disk, retry_s=0.001)
-    storage.put(ref(), b"one")
-    storage.barrier().result(PATIENCE_S)
-    disk._failures.update({disk.calls: errno.ENOSPC})  # the write, of which half is done
-    shown = []
-    storage._on_stalled = lambda _: shown.extend(disk.shown().values())
-    storage.put(ref(), b"two" * 100)
-    storage.barrier().result(PATIENCE_S)
-    assert [payloads_in(data) for data in shown] == [[b"one"]]
-
-
-class Full(MemoryDisk):
-    """Takes no byte until told."""
-
-    def __init__(self):
-        super().__init__()
-        self.is_full = True
-
-    def write(self, fd, data, position):
-        if self.is_full:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return super().write(fd, data, position)
-
-
-def test_while_stalled_a_channel_can_be_removed_and_the_others_go_on(start):
-    disk = Full()
-    storage = start(disk, retry_s=0.001)
-    storage.put(ref(channel=1), b"of the removed")
-    storage.put(ref(channel=2), b"of the other")
-    assert storage.stalled.wait(PATIENCE_S)
-    storage.remove(ref(channel=1).channel).result(PATIENCE_S)
-    storage.put(ref(channel=1), b"too late")
-    assert storage.stored == []
-    disk.is_full = False
-    storage.barrier().result(PATIENCE_S)
-    assert [stored.ref for stored in storage.stored] == [ref(channel=2)]
-    assert [payloads_in(data) for data in disk.shown().values()] == [[b"of the other"]]
-
-
 def test_what_was_written_but_not_synchronised_goes_with_its_channel(start):
     disk = MemoryDisk()
     storage = start(disk, sync_interval_s=PATIENCE_S)
@@ -375,80 +158,6 @@ def test_removing_takes_all_files_and_is_finished_if_it_was_interrupted(start, t
     storage.remove(ref().channel).result(PATIENCE_S)
     assert os.listdir(tmp_path) == []
     storage.remove(drawn("never seen")).result(PATIENCE_S)
-
-
-def test_closing_while_stalled_says_why_and_leaves_nobody_waiting(start):
-    storage = Watched("/archive", disk=Full(), retry_s=PATIENCE_S)
-    storage.start()
-    storage.put(ref(), b"one")
-    waiting = storage.barrier()
-    cancelled = storage.barrier()
-    cancelled.cancel()
-    storage.put(ref(), b"two")
-    assert storage.stalled.wait(PATIENCE_S)
-    with pytest.raises(OSError, match="No space"):
-        storage.close()
-    with pytest.raises(OSError, match="No space"):
-        waiting.result(PATIENCE_S)
-    assert storage.stored == []
-
-
-def test_a_closed_storage_takes_nothing_more(start):
-    storage = start()
-    storage.close()
-    storage.close()
-    with pytest.raises(LocalError):
-        storage.append(ref(), [b"x"])
-    with pytest.raises(LocalError):
-        storage.barrier()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_callback_that_raises_is_not_forgotten():
-    storage = Watched("/archive", disk=MemoryDisk(), sync_interval_s=PATIENCE_S)
-    gate = threading.Event()
-    storage.run_aside(lambda: gate.wait(PATIENCE_S))
-
-    later = []
-
-    def raises(_stored):
-        later.append(storage.barrier())
-        raise ZeroDivisionError
-
-    storage.append(ref(), [b"x"], raises)
-    waiting = storage.barrier()
-    storage.start()
-    gate.set()
-    for future in (waiting, *later):
-        with pytest.raises(ZeroDivisionError):
-            future.result(PATIENCE_S)
-    assert later
-    with pytest.raises(ZeroDivisionError):
-        storage.close()
-
-
-def test_the_real_disk_fills_up_and_goes_on_when_there_is_room(tmp_path, small_file_system):
-    filler = os.path.join(small_file_system, "filler")
-    with open(filler, "wb") as file:
-        file.write(bytes(512 << 10))
-    archive = os.path.join(small_file_system, "archive")
-    os.mkdir(archive)
-    storage = Watched(archive, retry_s=0.01)
-    storage.start()
-    for index in range(12):
-        storage.put(ref(), drawn("payload", index, size=64 << 10))
-    assert storage.stalled.wait(PATIENCE_S)
-    assert storage.errors == [errno.ENOSPC]
-    os.unlink(filler)
-    storage.barrier().result(PATIENCE_S)
-    storage.close()
-    assert storage.resumed.is_set()
-    data = read_file(path_of_str(archive, ref()))
-    assert payloads_in(data) == [drawn("payload", index, size=64 << 10) for index in range(12)]
-
-
-def path_of_str(archive, log):
-    return os.path.join(archive, log.channel.hex(), f"{log.generation:08d}-{log.log.hex()}-000001.seg")
 
 
 def test_the_real_disk_does_what_it_says(tmp_path):

@@ -2,24 +2,19 @@
 
 import errno
 import os
-import threading
 
 import pytest
 
-from archive_fixtures import drawn, read_file, record_spans
-from cctm.archive.storage import LogRef, Storage, Sync
+from archive_fixtures import drawn, read_file
+from cctm.archive.storage import LogRef, Sync
 from memory_disk import MemoryDisk
+from watched_storage import PATIENCE_S, Watched, payloads_in
 
-PATIENCE_S = 60
 OWN_REASONS = [errno.ENOTDIR, errno.EACCES, errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ESTALE]
 
 
 def ref(channel=1, log=1):
     return LogRef(drawn("channel", channel), drawn("log", log), log)
-
-
-def payloads_in(data):
-    return [data[start + 8 : end] for start, end in record_spans(data)]
 
 
 class BrokenFor(MemoryDisk):
@@ -74,51 +69,6 @@ class BrokenFor(MemoryDisk):
         return super().remove_tree(path)
 
 
-class Watched(Storage):
-    def __init__(self, archive="/archive", **options):
-        self.stored = []
-        self.parked = []
-        self.unparked = []
-        self.is_parked = threading.Event()
-        self.is_unparked = threading.Event()
-        self.stalls = []
-        options.setdefault("retry_s", 0.001)
-        super().__init__(
-            archive,
-            on_stalled=self.stalls.append,
-            on_resumed=lambda: None,
-            on_parked=self._on_park,
-            on_unparked=self._on_unpark,
-            **options,
-        )
-
-    def _on_park(self, channel, error):
-        self.parked.append((channel, error.errno))
-        self.is_parked.set()
-
-    def _on_unpark(self, channel):
-        self.unparked.append(channel)
-        self.is_unparked.set()
-
-    def put(self, log, *payloads):
-        self.append(log, payloads, self.stored.append)
-
-
-@pytest.fixture
-def start():
-    running = []
-
-    def begin(*args, **options):
-        storage = Watched(*args, **options)
-        running.append(storage)
-        storage.start()
-        return storage
-
-    yield begin
-    for storage in running:
-        storage.close()
-
-
 @pytest.mark.parametrize("number", OWN_REASONS)
 @pytest.mark.parametrize("call", ["make_directory", "names", "create", "write", "sync", "sync_directory"])
 def test_a_broken_channel_is_parked_and_the_others_are_stored(start, call, number):
@@ -131,7 +81,7 @@ def test_a_broken_channel_is_parked_and_the_others_are_stored(start, call, numbe
     assert {stored.ref for stored in storage.stored} == {ref(2)}
     assert len(storage.stored) == 4
     assert storage.parked == [(ref(1).channel, number)]
-    assert storage.stalls == storage.unparked == []
+    assert storage.errors == storage.unparked == []
     disk.is_mended = True
     assert storage.is_unparked.wait(PATIENCE_S)
     storage.put(ref(1), b"broken 4")
@@ -149,7 +99,7 @@ def test_a_broken_channel_is_parked_and_the_others_are_stored(start, call, numbe
 def test_a_file_in_the_place_of_a_channels_directory_stalls_nobody(start, tmp_path):
     broken = tmp_path / ref(1).channel.hex()
     broken.write_bytes(b"in the way")
-    storage = start(str(tmp_path))
+    storage = start()
     storage.put(ref(1), b"one")
     storage.put(ref(2), b"two")
     storage.barrier().result(PATIENCE_S)
@@ -186,7 +136,7 @@ def test_a_full_disk_stalls_all_though_one_channel_is_parked(start):
     disk.is_mended = True
     assert storage.is_unparked.wait(PATIENCE_S)
     assert {stored.ref for stored in storage.stored} == {ref(1), ref(2)}
-    assert [error.errno for error in storage.stalls] == [errno.ENOSPC]
+    assert storage.errors == [errno.ENOSPC]
 
 
 def test_removing_a_parked_channel_drops_what_waits_for_it(start):
@@ -383,7 +333,7 @@ def test_whatever_has_the_channels_name_is_removed_but_not_what_it_leads_to(star
     (archive / ref(1).channel.hex()).symlink_to(elsewhere)
     (archive / ref(2).channel.hex()).write_bytes(b"a file")
     (archive / ref(3).channel.hex() / "deeper").mkdir(parents=True)
-    storage = start(str(archive))
+    storage = start(archive=str(archive))
     for channel in (1, 2, 3):
         storage.remove(ref(channel).channel).result(PATIENCE_S)
     assert os.listdir(archive) == []
