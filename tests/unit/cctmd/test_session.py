@@ -15,7 +15,7 @@ from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
 from cctm.protocol.control.values import Others, Rights
 from cctm.screen.fold import Fold
-from daemon_parts import Watcher, opened, running_daemon
+from daemon_parts import Watcher, opened, running_daemon, screen_owner
 
 ATTACH = requests.Attach("work", 80, 24, "xterm", 0, Rights.DRIVE, 0, None, 0, None)
 
@@ -173,14 +173,8 @@ class Sleeping:
 
     def __init__(self, daemon, terminal):
         self.known = trio.Event()
-        terminal.shown = Shown(
-            None,
-            self._build,
-            lambda: terminal.recent.end,
-            lambda: terminal.size,
-            terminal.questions.ask,
-            daemon.services.nursery,
-        )
+        owner = screen_owner(level=lambda: terminal.recent.end, size=lambda: terminal.size)
+        terminal.shown = Shown("work", None, self._build, owner, daemon.services.nursery)
 
     async def _build(self, _level):
         await self.known.wait()

@@ -311,8 +311,13 @@ async def test_frames_paint_whoever_is_still_there():
 
 async def test_a_client_that_cannot_be_painted_keeps_no_other_from_it():
     class Broken:
+        released = ""
+
         def frame(self):
             raise ZeroDivisionError
+
+        def release(self, why):
+            self.released = why
 
     class Sound:
         def __init__(self):
@@ -322,14 +327,15 @@ async def test_a_client_that_cannot_be_painted_keeps_no_other_from_it():
             self.painted.set()
 
     frames = Frames()
-    sound = Sound()
+    broken, sound = Broken(), Sound()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(frames.run)
-        frames.soon(Broken(), trio.current_time())
+        frames.soon(broken, trio.current_time())
         frames.soon(sound, trio.current_time() + 0.01)
         with trio.fail_after(5):
             await sound.painted.wait()
         nursery.cancel_scope.cancel()
+    assert "see daemon.log" in broken.released
 
 
 async def test_a_program_that_asks_and_ends_while_a_client_does_not_read_keeps_nobody(daemon, attach):
