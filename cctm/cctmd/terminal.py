@@ -242,7 +242,8 @@ class Terminal:
         """The program ended and all its output was taken."""
         self.ending = ending
         self._show_held()
-        self.release(Held.QUOTA)  # what is left is little, and must get its end
+        for reason in (Held.QUOTA, Held.SCREEN):  # what is left is little, and must get its end
+            self.release(reason)
         self.recorder.close(ending.how, ending.code)
         self.viewers.each(lambda viewer: viewer.terminal_ended(ending))
         self.viewers.clear()
@@ -339,6 +340,12 @@ class Terminal:
         except Exception:
             LOG.exception("terminal %s cannot be recorded", self._log_name)
             self.hold(Held.FAILED)
+
+    def seal_now(self) -> None:
+        """Seal what is pending, though it waits for the screen: somebody wants to read it."""
+        self.recorder.held = bool(self._held - {Held.SCREEN})
+        self.recorder.seal(Sync.NOW)
+        self.recorder.held = bool(self._held)
 
     def _release_screen(self) -> None:
         with self.contained():

@@ -5,9 +5,8 @@ Invariant: a bug that one of them meets costs that one, and no other, nor the te
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from cctm.cctmd.frames import UNSHOWN_TEXT
 from cctm.cctmd.questions import Asked
 from cctm.protocol.codec import Value
 
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from cctm.cctmd.terminal import Ending
 
 LOG = logging.getLogger(__name__)
+
+UNSHOWN_TEXT: Final = "it cannot be shown here, see daemon.log"
 
 
 class Viewer(Asked, Protocol):
