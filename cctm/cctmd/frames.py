@@ -4,14 +4,18 @@ The first change after a pause is painted at once, by the view itself; what foll
 Nothing wakes while nothing changes.
 """
 
+import logging
 from typing import Final, Protocol
 
 import trio
+
+LOG = logging.getLogger(__name__)
 
 FRAME_S: Final = 1 / 60
 # After a frame that changed little, such as an echoed key, the next may follow sooner: nobody types that fast, and a
 # flood changes much.
 LITTLE_BYTES: Final = 512
+UNSHOWN_TEXT: Final = "it cannot be shown here, see daemon.log"
 LITTLE_S: Final = FRAME_S / 8
 
 
@@ -25,6 +29,9 @@ class Framed(Protocol):
 
     def frame(self) -> None:
         """Paint what changed."""
+
+    def release(self, why: str) -> None:
+        """Paint nothing more, for *why*."""
 
 
 class Frames:
@@ -56,4 +63,12 @@ class Frames:
             now = trio.current_time()
             for view in [view for view, at in self._due.items() if at <= now]:
                 del self._due[view]
-                view.frame()
+                self._paint(view)
+
+    def _paint(self, view: Framed) -> None:
+        """One that cannot be painted keeps no other from it."""
+        try:
+            view.frame()
+        except Exception:
+            LOG.exception("a client cannot be painted")
+            view.release(UNSHOWN_TEXT)

@@ -5,8 +5,9 @@ Invariant: a bug that one of them meets costs that one, and no other, nor the te
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from cctm.cctmd.frames import UNSHOWN_TEXT
 from cctm.cctmd.questions import Asked
 from cctm.protocol.codec import Value
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from cctm.cctmd.terminal import Ending
 
 LOG = logging.getLogger(__name__)
-
-UNSHOWN_TEXT: Final = "it cannot be shown here, see daemon.log"
 
 
 class Viewer(Asked, Protocol):
