@@ -16,6 +16,7 @@
     resizing.py     a window that is dragged: one size each frame
     recent.py       the latest output in memory, which raw clients are fed from
     feed.py         one client's cursor on it
+    viewers.py      the clients of one terminal: a bug that one meets is that one's
     view.py         how one client sees one terminal: raw or painted    frames.py  when painted ones are painted
     history.py      what a client is shown of the past when it attaches
     session.py      one client's connection: requests, and its view

@@ -12,7 +12,6 @@ from typing import Final
 
 import trio
 
-from cctm.archive.storage import Sync
 from cctm.cctmd.recorder import BATCH_US
 from cctm.cctmd.terminal import Terminal
 
@@ -73,4 +72,4 @@ def seal_now(terminals: Iterable[Terminal]) -> None:
     """Hand everything that was added to *terminals* to storage, to be stored before it waits for more."""
     for terminal in terminals:
         with terminal.contained():
-            terminal.recorder.seal(Sync.NOW)
+            terminal.seal_now()

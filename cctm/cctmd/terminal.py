@@ -10,30 +10,29 @@ what is recorded by a sequence that is not whole yet.
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import count
-from typing import Final, Protocol
+from itertools import count, groupby
+from typing import Final
 
 import trio
 
 from cctm.archive.storage import Sync
-from cctm.cctmd.frames import UNSHOWN_TEXT
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.pty_state import asks_for_password, set_window_size
-from cctm.cctmd.questions import Asked, Questions
+from cctm.cctmd.questions import MAX_OPEN, Questions
 from cctm.cctmd.recent import ALONE_LIMIT, ATTACHED_LIMIT, Recent
 from cctm.cctmd.recorder import Durable, Recorder
 from cctm.cctmd.shown import Owner, Shown
 from cctm.cctmd.sizing import Sizing
-from cctm.protocol.codec import Value
+from cctm.cctmd.viewers import Viewer, Viewers
 from cctm.protocol.control import replies
 from cctm.protocol.events import Gap, How, Input, Renamed, Resized
 from cctm.protocol.keys import ChannelId, LogId, StreamId
 from cctm.screen.dump import dump
 from cctm.screen.fold import Fold
-from cctm.screen.queries import Kind, Query, QueryScanner
+from cctm.screen.queries import Query, QueryScanner, up_to_nth_query
 
 LOG = logging.getLogger(__name__)
 
@@ -60,50 +59,6 @@ class Ending:
 
     how: How
     code: int
-
-
-class Viewer(Asked, Protocol):
-    """A client as its terminal sees it."""
-
-    number: int  # among those that ever attached to the terminal, since the daemon started
-
-    @property
-    def drives(self) -> bool:
-        """Whether its keys reach the program."""
-
-    @property
-    def can_be_asked(self) -> bool:
-        """Whether its terminal has taken everything so far."""
-
-    def output(self, data: bytes) -> None:
-        """*data* was printed; it is not folded yet."""
-
-    def changed(self) -> None:
-        """What was printed is folded."""
-
-    def draw_anew(self) -> None:
-        """What was shown is void."""
-
-    def aside(self, data: bytes) -> None:
-        """Something for the client's terminal that has nothing to do with its screen."""
-
-    def fit(self) -> None:
-        """The terminal has another size."""
-
-    def say(self, text: str) -> None:
-        """Show *text* for a moment."""
-
-    def tell(self, message: tuple[object, ...]) -> None:
-        """Send *message*."""
-
-    def row(self) -> list[Value]:
-        """What a listing of clients says of it."""
-
-    def terminal_ended(self, ending: Ending) -> None:
-        """Nothing more will come."""
-
-    def release(self, why: str) -> None:
-        """End the session; the terminal goes on."""
 
 
 class Terminal:
@@ -136,7 +91,7 @@ class Terminal:
         self.record_input = record_input
         self.pid = pid
         self.recent = Recent(recorder.offset)
-        self.viewers: list[Viewer] = []
+        self.viewers = Viewers(self._log_name)
         self._numbers = count()
         self.sizing: Sizing[Viewer] = Sizing()
         self.questions = Questions(self.pty.answer, self._driver, nursery)
@@ -152,7 +107,7 @@ class Terminal:
                 level=lambda: self.recent.end,
                 size=lambda: self.size,
                 asked=self.questions.ask,
-                lost=lambda: self._each(lambda viewer: viewer.draw_anew()),
+                lost=lambda: self.viewers.each(lambda viewer: viewer.draw_anew()),
                 hold=lambda: self.hold(Held.SCREEN),
                 release=self._release_screen,
             ),
@@ -193,8 +148,12 @@ class Terminal:
                 return
         self.recorder.output(data)  # first: whatever goes wrong in showing it
         with self._showing():
-            for piece in self._scanner.feed(data):
+            pieces = self._scanner.feed(data)
+            answered = up_to_nth_query(pieces, MAX_OPEN)
+            for piece in pieces[:answered]:
                 self._show(piece)
+            if answered < len(pieces):
+                self._show_unanswered(pieces[answered:])
 
     @contextlib.contextmanager
     def _showing(self) -> Iterator[None]:
@@ -207,35 +166,37 @@ class Terminal:
             self.recent.restart(self.recorder.offset)
             self.shown.begin_anew()
 
-    def _each(self, act: Callable[[Viewer], None]) -> None:
-        """Do *act* for every client. One that it fails for is sent away; the others notice nothing."""
-        for viewer in list(self.viewers):
-            try:
-                act(viewer)
-            except Exception:
-                LOG.exception("a client of terminal %s cannot be served", self._log_name)
-                self._send_away(viewer)
-
-    def _send_away(self, viewer: Viewer) -> None:
-        try:
-            viewer.release(UNSHOWN_TEXT)
-        except Exception:
-            LOG.exception("a client of terminal %s cannot be sent away", self._log_name)
-        if viewer in self.viewers:
-            self.viewers.remove(viewer)
-
     def _show(self, piece: bytes | Query) -> None:
         if isinstance(piece, Query):
             self.recent.hide(piece.raw)
-            if piece.kind is Kind.CLIPBOARD and not piece.body.endswith(b"?"):  # nothing is asked
-                self._each(lambda viewer: viewer.aside(piece.raw))
+            if piece.copies:
+                self._pass_on(piece)
             else:
                 self.shown.take(piece)
             return
         self.recent.append(piece)
-        self._each(lambda viewer: viewer.output(piece))
+        self.viewers.each(lambda viewer: viewer.output(piece))
         self.shown.take(piece)
-        self._each(lambda viewer: viewer.changed())
+        self.viewers.each(lambda viewer: viewer.changed())
+
+    def _pass_on(self, copied: Query) -> None:
+        self.viewers.each(lambda viewer: viewer.aside(copied.raw))
+
+    def _show_unanswered(self, pieces: Sequence[bytes | Query]) -> None:
+        """Show *pieces* at once; their questions are too many to be answered, and cost little more than text so."""
+        for is_text, group in groupby(pieces, lambda piece: isinstance(piece, bytes)):
+            raw = b"".join(piece if isinstance(piece, bytes) else piece.raw for piece in group)
+            if is_text:
+                self.recent.append(raw)
+            else:
+                self.recent.hide(raw)
+        for piece in pieces:
+            if isinstance(piece, Query) and piece.copies:
+                self._pass_on(piece)
+        data = b"".join(piece for piece in pieces if isinstance(piece, bytes))
+        self.shown.take(data)  # first: a client may find its place forgotten, and draw what is shown
+        self.viewers.each(lambda viewer: viewer.output(data))
+        self.viewers.each(lambda viewer: viewer.changed())
 
     def _show_held(self) -> None:
         with self._showing():
@@ -281,9 +242,10 @@ class Terminal:
         """The program ended and all its output was taken."""
         self.ending = ending
         self._show_held()
-        self.release(Held.QUOTA)  # what is left is little, and must get its end
+        for reason in (Held.QUOTA, Held.SCREEN):  # what is left is little, and must get its end
+            self.release(reason)
         self.recorder.close(ending.how, ending.code)
-        self._each(lambda viewer: viewer.terminal_ended(ending))
+        self.viewers.each(lambda viewer: viewer.terminal_ended(ending))
         self.viewers.clear()
         self.pty.close()
         self.ended.set()
@@ -311,11 +273,11 @@ class Terminal:
 
     def tell(self, message: tuple[object, ...], *, but: Viewer | None = None) -> None:
         """Send *message* to all clients, except *but*."""
-        self._each(lambda viewer: None if viewer is but else viewer.tell(message))
+        self.viewers.each(lambda viewer: None if viewer is but else viewer.tell(message))
 
     def say(self, text: str) -> None:
         """Show *text* to all clients for a moment."""
-        self._each(lambda viewer: viewer.say(text))
+        self.viewers.each(lambda viewer: viewer.say(text))
 
     def _driver(self) -> Viewer | None:
         """Who is asked what only a real terminal knows: who typed last, else who came last."""
@@ -344,7 +306,7 @@ class Terminal:
         self.recorder.event(lambda dt_us: Resized(dt_us, cols, rows, OWN))
         self.shown.take((cols, rows))
         self.tell(replies.Resized(cols, rows, OWN), but=by)
-        self._each(lambda viewer: viewer.fit())
+        self.viewers.each(lambda viewer: viewer.fit())
 
     def rename(self, name: str) -> None:
         """Call it *name* from now on."""
@@ -380,6 +342,12 @@ class Terminal:
         except Exception:
             LOG.exception("terminal %s cannot be recorded", self._log_name)
             self.hold(Held.FAILED)
+
+    def seal_now(self) -> None:
+        """Seal what is pending, though it waits for the screen: somebody wants to read it."""
+        self.recorder.held = bool(self._held - {Held.SCREEN})
+        self.recorder.seal(Sync.NOW)
+        self.recorder.held = bool(self._held)
 
     def _release_screen(self) -> None:
         with self.contained():

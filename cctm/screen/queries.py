@@ -13,11 +13,14 @@ MAX_HELD bytes are held back, and only such as may begin a query. Time is linear
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 ENQ: Final = b"\x05"
+SHORT: Final = 32  # bytes of a query that is remembered
 MAX_HELD: Final = 256 * 1024  # what a program copies to the clipboard comes in one sequence
 
 
@@ -50,6 +53,11 @@ class Query:
     kind: Kind
     raw: bytes
     body: bytes  # without what begins and ends it, and without C0 characters: `[?6n`, `P$qm`, `]11;?`
+
+    @property
+    def copies(self) -> bool:
+        """Whether nothing is asked: something is for the clipboard."""
+        return self.kind is Kind.CLIPBOARD and not self.body.endswith(b"?")
 
 
 # Inside a control sequence a terminal executes C0 characters and goes on; numbers may have leading zeros.
@@ -146,6 +154,16 @@ def query_of(raw: bytes) -> Query:
     return Query(next(kind for kind, pattern in _KINDS if pattern.match(body)), raw, body)
 
 
+def up_to_nth_query(pieces: Sequence[bytes | Query], n: int) -> int:
+    """How many of *pieces* come before the question that is the one after the *n*th."""
+    for at, piece in enumerate(pieces):
+        if not isinstance(piece, bytes) and not piece.copies:
+            if not n:
+                return at
+            n -= 1
+    return len(pieces)
+
+
 class QueryScanner:
     """Finds queries in output that comes in pieces."""
 
@@ -172,6 +190,9 @@ class QueryScanner:
         return _pieces(held)
 
 
+_known: Final = lru_cache(maxsize=256)(query_of)  # who asks much asks the same
+
+
 def _pieces(data: bytes) -> list[bytes | Query]:
     if not _may_ask(data):
         return [data] if data else []
@@ -180,7 +201,8 @@ def _pieces(data: bytes) -> list[bytes | Query]:
     for match in _QUERY.finditer(data):
         if match.start() > at:
             pieces.append(data[at : match.start()])
-        pieces.append(query_of(match[0]))
+        raw = match[0]
+        pieces.append(_known(raw) if len(raw) <= SHORT else query_of(raw))
         at = match.end()
     if at < len(data):
         pieces.append(data[at:])

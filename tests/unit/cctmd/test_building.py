@@ -13,8 +13,8 @@ from cctm.archive.storage import Sync
 from cctm.cctmd.backlog import SLICE_BYTES, Backlog
 from cctm.cctmd.building import build_fold, fold_events
 from cctm.cctmd.shown import FULL_BYTES, Shown
-from cctm.cctmd.terminal import Held
-from cctm.protocol.events import Gap, Keyframe, Opened, Output, Resized
+from cctm.cctmd.terminal import Ending, Held
+from cctm.protocol.events import Gap, How, Keyframe, Opened, Output, Resized
 from cctm.protocol.keys import StreamId
 from cctm.screen.dump import dump
 from cctm.screen.fold import Fold
@@ -247,7 +247,9 @@ async def test_when_too_much_waits_no_more_is_let_come_until_it_is_folded(nurser
     assert told == ["hold", "release"]
 
 
-async def test_a_terminal_whose_screen_is_read_acknowledges_nothing_until_that_is_done(daemon):
+@pytest.fixture
+async def full(daemon):
+    """A terminal that has printed too much while its screen is read, and the record that it is read from."""
     terminal, _ = await opened(daemon)
     record = Record(b"")
     terminal.shown._fold, terminal.shown._build = None, record.build
@@ -258,10 +260,31 @@ async def test_a_terminal_whose_screen_is_read_acknowledges_nothing_until_that_i
     assert terminal.held == Held.SCREEN.value
     daemon.terminals.turn_over()
     assert terminal.recorder.pending
+    return terminal, record
+
+
+async def test_a_terminal_whose_screen_is_read_acknowledges_nothing_until_that_is_done(full):
+    terminal, record = full
     record.go_on.set()
     await terminal.shown.live()
     await trio.testing.wait_all_tasks_blocked()
     assert terminal.held == ""
+    assert not terminal.recorder.pending
+
+
+async def test_who_wants_to_read_the_record_meanwhile_gets_all_of_it(daemon, full):
+    terminal, _ = full
+    await daemon.terminals.settle()
+    assert not terminal.recorder.pending
+    terminal.hold(Held.QUOTA)
+    daemon.terminals.output(terminal.stream, terminal.recorder.offset, b"more")
+    await daemon.terminals.settle()
+    assert terminal.recorder.pending
+
+
+async def test_the_end_of_a_terminal_does_not_wait_for_its_screen(full):
+    terminal, _ = full
+    terminal.end(Ending(How.EXITED, 0))
     assert not terminal.recorder.pending
 
 

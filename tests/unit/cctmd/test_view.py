@@ -8,6 +8,7 @@ import trio
 from cctm.cctmd import view as view_module
 from cctm.cctmd.feed import MAX_QUEUED, Feed
 from cctm.cctmd.frames import Frames
+from cctm.cctmd.recent import MAX_HOLES
 from cctm.cctmd.terminal import Ending
 from cctm.cctmd.view import NOTICE_S, View
 from cctm.protocol.control.frames import FrameReader
@@ -362,3 +363,12 @@ async def test_endless_numbers_in_a_question_stop_nothing(daemon, attach):
     printed(terminal, b"goes on")
     await client.sees("goes on")
     assert terminal.held == ""
+
+
+async def test_a_raw_client_sees_what_is_printed_among_more_questions_than_are_remembered(daemon, attach):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal)
+    await client.is_served(Mode.RAW)
+    printed(terminal, b"".join(b"%d\x1b[c\r\n" % number for number in range(MAX_HOLES + 1)))
+    await client.sees(*[str(number) for number in range(MAX_HOLES - 22, MAX_HOLES + 1)], "")
+    assert client.shown.picture() == terminal.shown.fold.picture()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cctm.screen.queries import MAX_HELD, Query, QueryScanner, without_queries
+from cctm.screen.queries import MAX_HELD, Query, QueryScanner, up_to_nth_query, without_queries
 
 QUERIES = {
     "DA1": [b"\x1b[c", b"\x1b[0c"],
@@ -165,3 +165,9 @@ def test_many_beginnings_behind_c1_characters_take_no_square_of_time():
     unfinished = b"\xc2\x9d52;" * 200_000 + b"\x1b[m" + b"\x1b]21;=?" * 100_000 + b"\x1b[m"
     assert without_queries(unfinished) == unfinished
     assert scanned(unfinished)[0] == [unfinished]
+
+
+def test_the_nth_question_is_counted_without_what_is_copied_to_the_clipboard():
+    pieces = QueryScanner().feed(b"a\x1b[cb\x1b]52;c;aGk=\x07\x1b[6nc\x1b]52;c;?\x07d")
+    assert [up_to_nth_query(pieces, n) for n in range(4)] == [1, 4, 6, len(pieces)]
+    assert [piece.copies for piece in pieces if isinstance(piece, Query)] == [False, True, False, False]
