@@ -4,20 +4,28 @@ Of a terminal that runs: the lines before its screen, for the scrollback of the 
 last output.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Final
 
 import trio
 
+from cctm.archive.fold import NO_STREAM
 from cctm.archive.reader import Archive, Tail
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.recent import MAX_HOLES
+from cctm.cctmd.services import RefusedError
 from cctm.cctmd.terminal import Terminal
+from cctm.home import HomeError
 from cctm.protocol.control import requests
+from cctm.protocol.control.values import Reason
+from cctm.protocol.errors import CctmError
 from cctm.protocol.events import How
 from cctm.protocol.keys import ChannelId
 from cctm.screen.queries import QueryScanner, without_queries
 from cctm.screen.scrollback import lines_before_screen
+
+LOG = logging.getLogger(__name__)
 
 MAX_HISTORY_BYTES: Final = 256 * 1024
 SETTLE_S: Final = 2  # a full disk must not keep anybody from attaching
@@ -80,15 +88,30 @@ class LastOutput:
 
 
 async def last_output(daemon: Daemon, channel: ChannelId, size: int) -> LastOutput:
-    """The end of the record of a terminal that has ended."""
+    """The end of the record of a terminal that has ended.
+
+    Raises:
+        RefusedError: the record has been deleted meanwhile.
+    """
     with trio.move_on_after(SETTLE_S):
         await daemon.terminals.settle()
-    about = daemon.terminals.abouts[channel]
     tail = await _tail(daemon, channel, min(size, MAX_HISTORY_BYTES))
+    about = daemon.terminals.abouts.get(channel)
+    if about is None:
+        raise RefusedError(
+            Reason.NO_SUCH_TERMINAL,
+            f"The terminal {channel.hex()[:8]} has ended, and its record was deleted.",
+            "See `cctm ls -a`.",
+        )
     how = How.LOST if about.how is None else about.how
     return LastOutput(about.name, without_queries(tail.data), tail.end, how, about.code)
 
 
 async def _tail(daemon: Daemon, channel: ChannelId, size: int) -> Tail:
+    """The end of the record; nothing, if it cannot be read: nobody is kept from attaching for that."""
     archive = Archive(daemon.home, daemon.services.device)
-    return await trio.to_thread.run_sync(archive.tail, channel, size)
+    try:
+        return await trio.to_thread.run_sync(archive.tail, channel, size)
+    except (OSError, CctmError, HomeError) as error:
+        LOG.warning("the last output of terminal %s cannot be read: %r", channel.hex()[:8], error)
+        return Tail(NO_STREAM, 0, b"")

@@ -1,19 +1,24 @@
 """One client's connection, against the real parts of a daemon."""
 
 import os
+import shutil
 import socket
+import threading
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
 
+from cctm.archive.files import channel_directory
 from cctm.cctmd.pty_input import MAX_LEFT_BYTES
 from cctm.cctmd.session import Session
 from cctm.cctmd.shown import Shown
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
-from cctm.protocol.control.values import Others, Rights
+from cctm.protocol.control.values import Others, Reason, Rights
+from cctm.protocol.events import How
 from cctm.screen.fold import Fold
 from daemon_parts import Watcher, opened, running_daemon, screen_owner
 
@@ -237,3 +242,48 @@ async def test_a_refusal_that_quotes_something_long_is_short(daemon):
     async with connected(daemon) as peer:
         await peer.say(requests.Kill("\x01" * 300_000, 0))
         assert len((await peer.hear(replies.Refused)).what) <= 4096
+
+
+async def ended(daemon):
+    """A terminal whose end is stored, and an Attach that names it by its id."""
+    terminal, _ = await opened(daemon)
+    terminal.output(0, b"last words")
+    daemon.terminals.ended(terminal.stream, How.EXITED, 3, terminal.recorder.offset)
+    with trio.fail_after(20):
+        await daemon.terminals.all_concluded()
+    return terminal, ATTACH._replace(target=terminal.channel.hex(), history_bytes=1000)
+
+
+async def test_who_comes_back_to_a_terminal_that_has_ended_is_shown_its_end(daemon):
+    _, attach = await ended(daemon)
+    async with connected(daemon) as peer:
+        await peer.say(attach)
+        await peer.hear(replies.Attached)
+        assert await peer.hear(replies.History) == replies.History(b"last words")
+        assert await peer.hear(replies.Ended) == replies.Ended(How.EXITED, 3)
+
+
+async def test_an_ended_terminal_whose_record_is_deleted_meanwhile_is_refused(daemon):
+    terminal, attach = await ended(daemon)
+    is_written = threading.Event()
+    daemon.services.storage.run_aside(is_written.wait)
+    async with connected(daemon) as peer:
+        await peer.say(attach)
+        await trio.testing.wait_all_tasks_blocked()
+        del daemon.terminals.abouts[terminal.channel]
+        is_written.set()
+        assert (await peer.hear(replies.Refused)).reason == Reason.NO_SUCH_TERMINAL
+        await peer.say(requests.AskStatus())
+        await peer.hear(replies.Status)
+
+
+@pytest.mark.parametrize("in_its_place", [lambda _: None, Path.touch, lambda path: path.symlink_to(path)])
+async def test_an_ended_terminal_whose_files_are_gone_has_no_last_output(daemon, in_its_place):
+    terminal, attach = await ended(daemon)
+    directory = Path(channel_directory(daemon.home.archive, terminal.channel))
+    shutil.rmtree(directory)
+    in_its_place(directory)
+    async with connected(daemon) as peer:
+        await peer.say(attach)
+        assert await peer.hear(replies.History) == replies.History(b"")
+        assert await peer.hear(replies.Ended) == replies.Ended(How.EXITED, 3)
