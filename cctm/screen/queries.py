@@ -66,6 +66,7 @@ _END: Final = rb"(?:\x1b\\|\x07|\xc2\x9c)"
 # A terminal that knows no C1 characters takes them as part of a string. One that knows them begins something else, and
 # so do we behind a C1 introducer: otherwise each of many beginnings would have the same bytes looked at again.
 _CHAR: Final = rb"[^\x1b\x07\x18\x1a]"
+_CHAR_BEFORE_ST: Final = rb"(?:[^\x1b\x07\x18\x1a\xc2]|\xc2(?!\x9c))"
 _CHAR_BEHIND_C1: Final = rb"(?:[^\x1b\x07\x18\x1a\xc2]|\xc2(?![\x80-\x9f]))"
 
 
@@ -135,9 +136,28 @@ def _begun(char: bytes) -> tuple[bytes, bytes, bytes, bytes]:
 
 _HELD: Final = re.compile(
     rb"(?:\x1b(?:\[%b|\]%b|P%b|_%b)?|\xc2(?:\x9b%b|\x9d%b|\x90%b|\x9f%b)?)\Z"
-    % (*_begun(_CHAR), *_begun(_CHAR_BEHIND_C1))
+    % (*_begun(_CHAR_BEFORE_ST), *_begun(_CHAR_BEHIND_C1))
 )
 _C1: Final = re.compile(rb"\xc2[\x90\x9b\x9d\x9f]")
+
+
+# What is held of the longest beginnings, and what alone can end them: until that comes nothing that was held has to be
+# looked at again.
+_STRING: Final = rb"%b0*(?:1[0-9]|[45]|2[12]|52);|%b[$+]q|%bG"
+_ENDS: Final = (
+    (_STRING % (rb"\x1b\]", rb"\x1bP", rb"\x1b_"), rb"[\x1b\x07\x18\x1a]|\xc2\x9c"),
+    (_STRING % (rb"\xc2\x9d", rb"\xc2\x90", rb"\xc2\x9f"), rb"[\x1b\x07\x18\x1a]|\xc2[\x80-\x9f]"),
+    (rb"(?:\x1b\[|\xc2\x9b)[?>=]?%b\Z" % _N, rb"[^0-9;:\x00-\x17\x19\x1c-\x1f]"),
+    (rb"(?:\x1b\]|\xc2\x9d)0*\Z", rb"[^0]"),
+)
+_END_OF: Final = tuple((re.compile(held), re.compile(end)) for held, end in _ENDS)
+
+
+def _end_of(held: bytes) -> re.Pattern[bytes] | None:
+    """What alone can end *held*, if that is known."""
+    if held.endswith(b"\x1b"):
+        return None
+    return next((end for pattern, end in _END_OF if pattern.match(held)), None)
 
 
 def without_queries(output: bytes) -> bytes:
@@ -168,25 +188,39 @@ class QueryScanner:
     """Finds queries in output that comes in pieces."""
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held = bytearray()
+        self._end: re.Pattern[bytes] | None = None  # what alone can end what is held, where that is known
 
     @property
     def holds(self) -> bool:
         """Whether something is held back: `flush` it, unless more comes soon."""
-        return self._held != b""
+        return bool(self._held)
 
     def feed(self, data: bytes) -> list[bytes | Query]:
         """Plain output and queries, in their order."""
         if self._held:
-            data = self._held + data
-            self._held = b""
+            if self._goes_on(data):
+                self._held += data
+                return []
+            data = bytes(self._held) + data
         end = _held_from(data)
-        data, self._held = data[:end], data[end:]
+        data, held = data[:end], data[end:]
+        self._held[:] = held
+        self._end = _end_of(held)
         return _pieces(data)
+
+    def _goes_on(self, data: bytes) -> bool:
+        """Whether *data* does nothing but to continue what is held."""
+        if self._end is None or len(self._held) + len(data) > MAX_HELD:
+            return False
+        # The first byte of a C1 character may be held already.
+        return not self._end.search(b"\xc2" + data if self._held.endswith(b"\xc2") else data)
 
     def flush(self) -> list[bytes | Query]:
         """What was held back, as it is. Should it have been a query after all, the clients' terminals get all of it."""
-        held, self._held = self._held, b""
+        held = bytes(self._held)
+        self._held.clear()
+        self._end = None
         return _pieces(held)
 
 

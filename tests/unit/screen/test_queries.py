@@ -2,6 +2,7 @@
 
 import pytest
 
+from cctm.screen import queries
 from cctm.screen.queries import MAX_HELD, Query, QueryScanner, up_to_nth_query, without_queries
 
 QUERIES = {
@@ -171,3 +172,56 @@ def test_the_nth_question_is_counted_without_what_is_copied_to_the_clipboard():
     pieces = QueryScanner().feed(b"a\x1b[cb\x1b]52;c;aGk=\x07\x1b[6nc\x1b]52;c;?\x07d")
     assert [up_to_nth_query(pieces, n) for n in range(4)] == [1, 4, 6, len(pieces)]
     assert [piece.copies for piece in pieces if isinstance(piece, Query)] == [False, True, False, False]
+
+
+@pytest.mark.parametrize("size", [1, 64])
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"\x1b]52;c;" + b"A" * 50_000,
+        b"\x1b]0052;c;" + "°界".encode() * 10_000,
+        b"\xc2\x9d52;c;" + "°界".encode() * 10_000,
+        b"\x1bP+q" + b"54" * 25_000,
+        b"\xc2\x9fG" + b"\xc2\xb0" * 25_000,
+        b"\x1b[?" + b"1;" * 25_000,
+        b"\xc2\x9b" + b"\x001" * 25_000,
+        b"\x1b]" + b"0" * 50_000,
+        b"\x1b]52;c;" + b"A" * 2 * MAX_HELD,
+        (b"\x1b]52;c;" + b"A" * 10_000 + b"\x07") * 5,
+        (b"\x1b]11;?" + b"A" * 10_000 + b"\x1b\\") * 5,
+        (b"\x1b[" + b"1" * 10_000 + b"n") * 5,
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_what_trickles_in_is_looked_at_a_few_times_and_not_with_each_byte_again(monkeypatch, endless, size):
+    looked_at = []
+
+    def counting(data, look=queries._held_from):
+        looked_at.append(len(data))
+        return look(data)
+
+    monkeypatch.setattr(queries, "_held_from", counting)
+    found, scanner = scanned(*(endless[at : at + size] for at in range(0, len(endless), size)))
+    assert sum(looked_at) < 5 * len(endless)
+    found += scanner.flush()
+    assert b"".join(part if isinstance(part, bytes) else part.raw for part in found) == endless
+
+
+@pytest.mark.parametrize("around", [b"x", b"\xc2\xb0", "界".encode()])
+@pytest.mark.parametrize("opened", [b"\x1b]52;", b"\xc2\x9d52;"])
+@pytest.mark.parametrize("closed", [b"\x07", b"\x1b\\", b"\xc2\x9c"])
+def test_a_long_query_is_found_where_it_ends_in_whatever_pieces_that_comes(opened, around, closed):
+    query = opened + around * 20
+    for cut in range(1, len(closed) + 1):
+        found, scanner = scanned(query[:-1], query[-1:] + closed[:cut], closed[cut:] + b"behind")
+        assert [part.raw for part in found if isinstance(part, Query)] == [query + closed]
+        assert found[-1] == b"behind"
+        assert not scanner.holds
+
+
+@pytest.mark.parametrize("aborted", [b"\x18", b"\x1a", b"\x1b[m"])
+def test_a_long_query_that_is_aborted_is_output(aborted):
+    query = b"\x1b]52;c;" + b"A" * 100
+    found, scanner = scanned(query, b"A" * 100, aborted, b"behind")
+    assert b"".join(found) == query + b"A" * 100 + aborted + b"behind"
+    assert not scanner.holds
