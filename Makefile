@@ -36,13 +36,13 @@ demo: $(READY)  ## a tour without a keyboard
 test: $(READY)  ## all tests with coverage; with ARGS="-k name" those, and no coverage is asked of them
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
-	@COVERAGE_PROCESS_START=pyproject.toml $(BIN)/python -m coverage run -m pytest -n 2
+	@COVERAGE_PROCESS_START=pyproject.toml $(BIN)/python -m coverage run -m pytest -n 2 --dist worksteal
 	@$(BIN)/python -m coverage combine --quiet 2>/dev/null || true  # processes killed in a test leave unreadable data
 	@$(BIN)/python -m coverage report --format=total --include='cctm/protocol/*,cctm/archive/*' --fail-under=98 \
 	  | sed 's/^/branch coverage of protocol and archive: /; s/$$/ %/'
 	@$(BIN)/python -m coverage report --fail-under=90
 else
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 endif
 
 lint: $(READY)  ## ruff: rules and format

@@ -32,7 +32,7 @@ def test_what_the_daemon_only_holds_in_memory_survives_upgrades_of_the_keeper_an
 ) -> None:
     noise = tmp_path / "noise"
     noise.write_bytes(NOISE)
-    with Machine(tmp_path, env={"CCTM_QUOTA": "500000"}) as machine:
+    with Machine(tmp_path, env={"CCTM_QUOTA": "500000"}, traced=False) as machine:
         machine.run("new", "-d", "-n", "noise", "--", sys.executable, "-c", PRINT, str(noise))
         until(lambda: machine.terminals()["noise"]["stalled"] == "quota reached")
         for _ in range(3):

@@ -50,6 +50,7 @@ def stream(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.untraced
 def test_a_flood_survives_kills_restarts_and_an_upgrade_byte_for_byte(
     machine: Machine, stream: str, tmp_path: Path
 ) -> None:
