@@ -43,13 +43,15 @@ PRINT = (
 def until(fact: Callable[[], object], what: str = "", deadline_s: float = DEADLINE_S) -> object:
     """Wait until *fact* returns something true, and return that."""
     end = time.monotonic() + deadline_s
+    pause_s = 0.005
     while True:
         found = fact()
         if found:
             return found
         if time.monotonic() > end:
             raise AssertionError(f"did not come true: {what or fact}")
-        select.select([], [], [], 0.01)
+        select.select([], [], [], pause_s)
+        pause_s = min(0.1, 1.3 * pause_s)  # who asks costs whom it waits for
 
 
 class Screen:

@@ -1,5 +1,6 @@
 """What a reviewer who wished us ill came up with."""
 
+import base64
 import os
 import random
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from cctm.keeper import wire
 from machine import PRINT, Machine, alive, processes_of, until
 
-NOISE = random.Random(5).randbytes(9_000_000)
+NOISE = base64.encodebytes(random.Random(5).randbytes(7_000_000))
 
 
 def upgrade(machine: Machine) -> None:

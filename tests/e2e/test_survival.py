@@ -15,7 +15,7 @@ from machine import Machine, alive, until
 KILLS = int(os.environ.get("CCTM_TEST_KILLS", "5"))
 RESTARTS = int(os.environ.get("CCTM_TEST_RESTARTS", "2"))
 STREAM_BYTES = int(os.environ.get("CCTM_TEST_STREAM_BYTES", "1000000"))
-RATE = int(os.environ.get("CCTM_TEST_RATE", "3000000"))
+RATE = int(os.environ.get("CCTM_TEST_RATE", "1000000"))
 
 # Prints numbered lines at a known rate until told that it is enough, then how many there were.
 STREAM = """
