@@ -36,13 +36,13 @@ demo: $(READY)  ## a tour without a keyboard
 test: $(READY)  ## all tests with coverage; with ARGS="-k name" those, and no coverage is asked of them
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
-	@COVERAGE_PROCESS_START=pyproject.toml $(BIN)/python -m coverage run -m pytest -n 2
+	@COVERAGE_PROCESS_START=pyproject.toml $(BIN)/python -m coverage run -m pytest -n 2 --dist worksteal
 	@$(BIN)/python -m coverage combine --quiet 2>/dev/null || true  # processes killed in a test leave unreadable data
 	@$(BIN)/python -m coverage report --format=total --include='cctm/protocol/*,cctm/archive/*' --fail-under=98 \
 	  | sed 's/^/branch coverage of protocol and archive: /; s/$$/ %/'
 	@$(BIN)/python -m coverage report --fail-under=90
 else
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 endif
 
 lint: $(READY)  ## ruff: rules and format
@@ -61,9 +61,9 @@ bench: $(READY)  ## side by side with tmux, screen, dtach, script, asciinema
 fuzz: $(READY)  ## FUZZ_INPUTS inputs at each decoder
 	@PYTHONPATH=tests $(BIN)/python -m tests.fuzz $(FUZZ_INPUTS)
 
-torture: $(READY)  ## the survival test at full length: 200 MB, 100 kills, 20 restarts, an upgrade
+torture: $(READY)  ## the survival test at full length: 200 MB, 100 kills, 20 restarts, an upgrade; 1,000 terminals
 	@CCTM_TEST_KILLS=100 CCTM_TEST_RESTARTS=20 CCTM_TEST_STREAM_BYTES=200000000 CCTM_TEST_RATE=1500000 \
-	  $(BIN)/python -m pytest -v tests/e2e/test_survival.py
+	  CCTM_TEST_EVERY=1 $(BIN)/python -m pytest -v tests/e2e/test_survival.py tests/e2e/test_many.py
 
 check: lint types layers test  ## everything that must hold before a commit lands
 

@@ -177,9 +177,11 @@ def write_log(
 
 
 def write_file(path: str, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # A file that is cut to nothing first is written to the disk at once by some file systems, which takes long.
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
+        file.truncate()
 
 
 def read_file(path: str) -> bytes:

@@ -1,7 +1,8 @@
 """Fixtures for all tests."""
 
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,27 @@ for ignored in (signal.SIGINT, signal.SIGQUIT):
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
+def machine(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A machine whose home is empty; whatever was started in it is ended afterwards."""
-    with Machine(tmp_path) as one:
+    with Machine(tmp_path, traced=request.node.get_closest_marker("untraced") is None) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def shared_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine with a daemon, for tests that leave it as it was."""
+    with Machine(tmp_path_factory.mktemp("shared")) as one:
+        one.run("daemon", "start")
+        yield one
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """What is marked `untraced` repeats the same so often that coverage, which learns nothing more, takes most time."""
+    tracer = sys.gettrace()
+    if pyfuncitem.get_closest_marker("untraced"):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)

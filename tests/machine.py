@@ -21,7 +21,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from cctm.cli.client import Client, try_connect
@@ -43,13 +43,15 @@ PRINT = (
 def until(fact: Callable[[], object], what: str = "", deadline_s: float = DEADLINE_S) -> object:
     """Wait until *fact* returns something true, and return that."""
     end = time.monotonic() + deadline_s
+    pause_s = 0.005
     while True:
         found = fact()
         if found:
             return found
         if time.monotonic() > end:
             raise AssertionError(f"did not come true: {what or fact}")
-        select.select([], [], [], 0.01)
+        select.select([], [], [], pause_s)
+        pause_s = min(0.1, 1.3 * pause_s)  # who asks costs whom it waits for
 
 
 class Screen:
@@ -148,14 +150,16 @@ class Machine:
             kept | {"CCTM_HOME": str(self.home), "SHELL": "/bin/bash", "TERM": "xterm-256color"} | (env or {})
         )
         if not traced:
-            self.env = {name: value for name, value in self.env.items() if not name.startswith("COVERAGE_")}
+            self.env = without_coverage(self.env)
         self.cwd = place
 
     def __enter__(self) -> "Machine":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.run("daemon", "stop", "--all", check=False)
+        if processes_of(self.home):
+            self.env = without_coverage(self.env)
+            self.run("daemon", "stop", "--all", check=False)
         try:
             until(lambda: not processes_of(self.home), "nothing is left behind")
         finally:
@@ -244,6 +248,11 @@ class Machine:
 
     def files(self) -> list[Path]:
         return [path for path in self.home.rglob("*") if path.is_file() and not path.is_symlink()]
+
+
+def without_coverage(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that is not traced."""
+    return {name: value for name, value in env.items() if not name.startswith("COVERAGE_")}
 
 
 def processes_of(home: Path) -> list[int]:

@@ -116,6 +116,7 @@ def test_who_attaches_alone_detaches_the_others(daemon: Machine) -> None:
         first.attach("work")
 
 
+@pytest.mark.untraced
 def test_a_client_that_never_reads_costs_nothing_while_a_terminal_floods(daemon: Machine) -> None:
     pid = daemon.daemon_pid
     with RawClient(daemon) as stopped, RawClient(daemon) as good, RawClient(daemon) as other:
@@ -144,6 +145,7 @@ def test_a_client_that_never_reads_costs_nothing_while_a_terminal_floods(daemon:
     assert daemon.daemon_pid == pid
 
 
+@pytest.mark.untraced
 def test_a_client_that_asks_and_never_reads_is_not_answered_for_ever(daemon: Machine) -> None:
     pid = daemon.daemon_pid
     with RawClient(daemon) as asker, RawClient(daemon) as other:
@@ -166,6 +168,7 @@ def test_a_client_that_asks_and_never_reads_is_not_answered_for_ever(daemon: Mac
     assert daemon.daemon_pid == pid
 
 
+@pytest.mark.untraced
 def test_a_client_that_reads_nothing_of_a_session_full_of_messages_is_told_the_newest(
     daemon: Machine,
 ) -> None:
@@ -201,6 +204,7 @@ def test_keys_typed_right_before_leaving_reach_the_program(daemon: Machine, tmp_
         until(done.exists, "the program read what was typed")
 
 
+@pytest.mark.untraced
 def test_a_large_paste_is_recorded_if_input_is_and_breaks_nothing(daemon: Machine) -> None:
     read_all = (
         "import sys, tty; tty.setraw(0); n = 0\nwhile n < 2_000_000: n += len(sys.stdin.buffer.read1())"

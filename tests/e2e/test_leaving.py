@@ -144,8 +144,8 @@ def test_attaching_inside_a_terminal_of_ours_is_refused_unless_it_is_meant(machi
     ],
     ids=lambda arguments: repr(arguments)[:40],
 )
-def test_odd_arguments_get_a_sentence(machine: Machine, arguments: tuple[str | bytes, ...]) -> None:
-    machine.run("daemon", "start")
+def test_odd_arguments_get_a_sentence(shared_machine: Machine, arguments: tuple[str | bytes, ...]) -> None:
+    machine = shared_machine
     done = subprocess.run(
         [*CCTM, *arguments],
         env=machine.env,

@@ -109,7 +109,7 @@ def test_a_program_is_found_as_it_was_left_and_leaves_no_trace(
         assert state_of(outer) == before
         outer.command(*attach)
         until(lambda: machine.terminals()["work"]["clients"] == 1, "it is attached again")
-        assert settled(outer, size) == shown
+        until(lambda: settled(outer, size) == shown, "what was shown before is shown again")
         outer.prefixed("d")
         outer.until("[detached from work]")
         assert state_of(outer) == before

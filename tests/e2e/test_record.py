@@ -27,6 +27,7 @@ def printed_by(machine: Machine, data: bytes, name: str = "work") -> bytes:
     return machine.export(name)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "data",
     [
@@ -43,6 +44,7 @@ def test_output_is_recorded_byte_for_byte(machine: Machine, data: bytes) -> None
     assert printed_by(machine, data) == data
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("words", [3_000, 70_000])
 def test_a_command_line_may_have_many_words(machine: Machine, words: int) -> None:
     machine.run("new", "-d", "-n", "many", "--", "sh", "-c", 'echo "$# $1"', *map(str, range(words)))
@@ -101,6 +103,7 @@ def test_kill_ends_a_program_that_ignores_the_hangup(machine: Machine) -> None:
     assert machine.terminals()["deaf"]["signal"] == signal.SIGKILL
 
 
+@pytest.mark.untraced
 def test_a_program_that_writes_for_ever_does_not_disturb_one_in_which_somebody_types(
     machine: Machine,
 ) -> None:
@@ -187,6 +190,7 @@ def segments(machine: Machine) -> list[Path]:
     return sorted((machine.home / "archive").rglob("*.seg"))
 
 
+@pytest.mark.untraced
 def test_a_damaged_file_is_named_and_every_other_terminal_works(machine: Machine) -> None:
     printed_by(machine, b"first" * 1000, "first")
     before = set(segments(machine))
@@ -330,6 +334,7 @@ def test_a_restored_backup_goes_on_with_the_shells_that_run(machine: Machine, tm
     machine.run("log", "verify")
 
 
+@pytest.mark.untraced
 def test_removing_and_pruning_delete_the_record(machine: Machine) -> None:
     for name in ("one", "two", "three"):
         printed_by(machine, random.Random(name).randbytes(100_000), name)
@@ -349,6 +354,7 @@ def test_removing_and_pruning_delete_the_record(machine: Machine) -> None:
     assert b"in 1 terminal;" in machine.run("du").stdout
 
 
+@pytest.mark.untraced
 def test_a_line_of_any_length_is_exported_as_one_line(machine: Machine) -> None:
     printed_by(machine, b"x" * 3_000_000 + b"\r\nend\r\n")
     assert machine.run("export", "work").stdout == b"x" * 3_000_000 + b"\nend\n"

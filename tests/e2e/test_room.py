@@ -1,5 +1,6 @@
 """Full disks and quotas: programs wait rather than lose, and go on by themselves."""
 
+import base64
 import contextlib
 import os
 import random
@@ -12,7 +13,8 @@ import pytest
 
 from machine import PRINT, Machine, alive, until
 
-NOISE = random.Random(3).randbytes(12_000_000)
+# Text, which a screen takes much faster than noise, and which a disk cannot hold in less than three quarters of it.
+NOISE = base64.encodebytes(random.Random(3).randbytes(9_000_000))
 
 
 @contextlib.contextmanager
@@ -32,7 +34,10 @@ def small_disk(place: Path, size: str) -> Iterator[Path]:
 def test_on_a_full_disk_programs_wait_and_nothing_is_lost(tmp_path: Path) -> None:
     noise = tmp_path / "noise"
     noise.write_bytes(NOISE)
-    with small_disk(tmp_path / "disk", "4m") as disk, Machine(disk, env={"CCTM_MIN_FREE": "0"}) as machine:
+    with (
+        small_disk(tmp_path / "disk", "4m") as disk,
+        Machine(disk, env={"CCTM_MIN_FREE": "0"}, traced=False) as machine,
+    ):
         machine.run("new", "-d", "-n", "typing", "--", "cat")
         machine.run("new", "-d", "-n", "noise", "--", sys.executable, "-c", PRINT, str(noise))
         program = machine.terminals()["noise"]["pid"]
@@ -60,7 +65,10 @@ def test_on_a_full_disk_programs_wait_and_nothing_is_lost(tmp_path: Path) -> Non
 def test_a_daemon_killed_on_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     noise = tmp_path / "noise"
     noise.write_bytes(NOISE)
-    with small_disk(tmp_path / "disk", "4m") as disk, Machine(disk, env={"CCTM_MIN_FREE": "0"}) as machine:
+    with (
+        small_disk(tmp_path / "disk", "4m") as disk,
+        Machine(disk, env={"CCTM_MIN_FREE": "0"}, traced=False) as machine,
+    ):
         machine.run("new", "-d", "-n", "noise", "--", sys.executable, "-c", PRINT, str(noise))
         until(lambda: (machine.status() or {}).get("stalled"), "recording waits")
         os.kill(machine.daemon_pid, 9)
@@ -75,7 +83,10 @@ def test_a_daemon_killed_on_a_full_disk_loses_nothing(tmp_path: Path) -> None:
 def test_on_a_disk_without_a_free_byte_a_record_can_be_deleted(tmp_path: Path, printed_bytes: int) -> None:
     noise = tmp_path / "noise"
     noise.write_bytes(NOISE[:printed_bytes])
-    with small_disk(tmp_path / "disk", "4m") as disk, Machine(disk, env={"CCTM_MIN_FREE": "0"}) as machine:
+    with (
+        small_disk(tmp_path / "disk", "4m") as disk,
+        Machine(disk, env={"CCTM_MIN_FREE": "0"}, traced=False) as machine,
+    ):
         machine.run("new", "-d", "-n", "noise", "--", sys.executable, "-c", PRINT, str(noise))
         until(lambda: machine.terminals()["noise"]["state"] == "ended")
         machine.export("noise")  # all of it is stored
@@ -94,7 +105,7 @@ def test_on_a_disk_without_a_free_byte_a_record_can_be_deleted(tmp_path: Path, p
 def test_a_terminal_over_its_quota_waits_and_no_other_does(tmp_path: Path) -> None:
     noise = tmp_path / "noise"
     noise.write_bytes(NOISE)
-    with Machine(tmp_path, env={"CCTM_QUOTA": "1000000"}) as machine:
+    with Machine(tmp_path, env={"CCTM_QUOTA": "1000000"}, traced=False) as machine:
         machine.run("new", "-d", "-n", "noise", "--", sys.executable, "-c", PRINT, str(noise))
         until(lambda: machine.terminals()["noise"]["stalled"] == "quota reached", "the quota is reached")
         program = machine.terminals()["noise"]["pid"]

@@ -78,6 +78,7 @@ def named(cast):
     return cast.name
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("cast", PROGRAMS, ids=named)
 def test_a_program_looks_the_same_folded_as_in_tmux(cast, pane):
     fold = Fold(*cast.size)
@@ -90,6 +91,7 @@ def test_a_program_looks_the_same_folded_as_in_tmux(cast, pane):
             check_same(pane.show(printed), fold)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("cast", ALL, ids=named)
 def test_a_dump_shows_in_tmux_what_was_folded(cast, pane):
     fold = Fold(*cast.size)
@@ -102,6 +104,7 @@ def test_a_dump_shows_in_tmux_what_was_folded(cast, pane):
             check_same(pane.show(dump(fold)), fold)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("cast", PROGRAMS, ids=named)
 def test_raw_output_may_follow_a_dump_in_tmux(cast, pane):
     pane.resize(*cast.size)
@@ -116,6 +119,7 @@ def test_raw_output_may_follow_a_dump_in_tmux(cast, pane):
         assert (shown.cursor, shown.state) == (wanted.cursor, wanted.state)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("cast", PROGRAMS, ids=named)
 @pytest.mark.parametrize("window", [None, (50, 15), (110, 35)], ids=["its size", "smaller", "larger"])
 def test_a_pane_follows_the_painter(cast, window, pane):
@@ -186,6 +190,7 @@ def test_lines_that_wrap_softly_are_whole_lines_in_tmux(pane):
         assert joined == ["a" * 20 + "b" * 15, "short", "c" * 20, "d" * 25]
 
 
+@pytest.mark.untraced
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(SIZES[1:]), streams.filter(lambda stream: not DISPUTED.search(stream.decode())))
 def test_whatever_was_folded_its_dump_shows_it_in_tmux(pane, size, stream):

@@ -15,7 +15,7 @@ from machine import Machine, alive, until
 KILLS = int(os.environ.get("CCTM_TEST_KILLS", "5"))
 RESTARTS = int(os.environ.get("CCTM_TEST_RESTARTS", "2"))
 STREAM_BYTES = int(os.environ.get("CCTM_TEST_STREAM_BYTES", "1000000"))
-RATE = int(os.environ.get("CCTM_TEST_RATE", "3000000"))
+RATE = int(os.environ.get("CCTM_TEST_RATE", "1000000"))
 
 # Prints numbered lines at a known rate until told that it is enough, then how many there were.
 STREAM = """
@@ -50,6 +50,7 @@ def stream(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.untraced
 def test_a_flood_survives_kills_restarts_and_an_upgrade_byte_for_byte(
     machine: Machine, stream: str, tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ from cctm.protocol.log import LogVerifier, LogWriter
 from samples import EMPTY_KEYFRAME, entries, host_writer, nonce
 from strategies import host_chains
 
+pytestmark = pytest.mark.untraced
+
 
 def verifier_of(writer: LogWriter) -> LogVerifier:
     return LogVerifier(writer.channel, writer.log)

@@ -38,6 +38,8 @@ from strategies import (
     wire_entries,
 )
 
+pytestmark = pytest.mark.untraced
+
 LOG = log_id(HOST.public, CHANNEL, INCARNATION, 1)
 KEY = entry_key(EPOCH, CHANNEL, LOG)
 

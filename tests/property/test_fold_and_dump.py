@@ -1,11 +1,14 @@
 """A fold does not depend on the pieces that it is fed; and its dump says all of it, at any place."""
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cctm.screen.dump import dump, last_to_print
 from cctm.screen.fold import Fold
 from screens import cut, feed, folded, outputs, sizes, state, streams
+
+pytestmark = pytest.mark.untraced
 
 
 @given(sizes, streams, st.lists(st.integers(0, 300), max_size=5))

@@ -15,6 +15,8 @@ from cctm.screen.painter import Painter
 from cctm.screen.picture import Cursor, cells, text_of
 from screens import SIZES, feed, sizes, streams
 
+pytestmark = pytest.mark.untraced
+
 BLANK = (" ", "")
 MARK = ("·", "2")
 

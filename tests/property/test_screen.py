@@ -2,12 +2,15 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cctm.screen.modes import Modes
 from cctm.screen.queries import QueryScanner, without_queries
 from cctm.screen.text import TextLines
+
+pytestmark = pytest.mark.untraced
 
 NOTHING_TO_UNDO = Modes().undo()
 

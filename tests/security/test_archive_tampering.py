@@ -21,6 +21,8 @@ from cctm.archive.segment import FRAME, MAGIC
 from cctm.archive.verify import verify_channel
 from cctm.protocol.events import How
 
+pytestmark = pytest.mark.untraced
+
 
 @pytest.fixture
 def home(tmp_path):

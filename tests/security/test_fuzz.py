@@ -6,6 +6,8 @@ from cctm.protocol.errors import MalformedError
 from tests.fuzz import all_targets
 from tests.fuzzing import Target, run
 
+pytestmark = pytest.mark.untraced
+
 TARGETS = all_targets()
 
 

@@ -7,9 +7,6 @@ import subprocess
 
 from cctm.keeper import wire
 from cctm.keeper.wire import How
-from keeper_driver import (
-    Keeper,
-)
 
 
 def test_an_adopted_terminal_goes_on_and_ends_as_lost_when_its_master_says_so(keeper, daemon):
@@ -34,15 +31,14 @@ def test_an_adopted_terminal_goes_on_and_ends_as_lost_when_its_master_says_so(ke
         assert other.wait(wire.Ended) == wire.Ended(id_, How.LOST, 0, 1005)
 
 
-def test_the_terminals_of_a_keeper_that_died_are_handed_to_the_next(tmp_path):
-    first = Keeper(tmp_path)
-    daemon = first.daemon()
-    id_, pid = daemon.spawn("bash", "-c", "echo one; read line; echo two; sleep 1000", raw=True)
-    daemon.until_output(id_, b"one\n")
-    first.process.kill()
-    first.process.wait()
-    second = Keeper(tmp_path)
-    try:
+def test_the_terminals_of_a_keeper_that_died_are_handed_to_the_next(launch):
+    first = launch()
+    with first.daemon() as daemon:
+        id_, pid = daemon.spawn("bash", "-c", "echo one; read line; echo two; sleep 1000", raw=True)
+        daemon.until_output(id_, b"one\n")
+        first.process.kill()
+        first.process.wait()
+        second = launch()
         with second.daemon() as other:
             other.send(wire.Adopt(id_, "t", pid, 4), daemon.masters[id_])
             other.resume(id_, 4)
@@ -51,7 +47,3 @@ def test_the_terminals_of_a_keeper_that_died_are_handed_to_the_next(tmp_path):
             assert other.place[id_] == 8
             other.send(wire.Kill(id_, signal.SIGKILL))
             assert other.until_ended(id_).how is How.LOST
-    finally:
-        daemon.close()
-        second.stop()
-        first.stop()

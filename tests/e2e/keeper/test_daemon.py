@@ -16,54 +16,45 @@ from keeper_driver import (
 from keeper_programs import FakeDaemon
 
 
-def test_a_daemon_that_dies_is_started_again(tmp_path):
+def test_a_daemon_that_dies_is_started_again(tmp_path, launch):
     fake = FakeDaemon(tmp_path, connects=True)
-    keeper = Keeper(tmp_path, fake.command)
-    try:
-        for count in range(1, 4):
-            pid = int(until(lambda count=count: len(fake.starts) == count and fake.starts[-1])[0])
-            assert fake.starts[-1][2] == "/"
-            os.kill(pid, signal.SIGKILL)
-        assert "signal 9" in until(lambda: keeper.log)
-    finally:
-        keeper.stop()
+    keeper = launch(fake.command)
+    for count in range(1, 4):
+        pid = int(until(lambda count=count: len(fake.starts) == count and fake.starts[-1])[0])
+        assert fake.starts[-1][2] == "/"
+        os.kill(pid, signal.SIGKILL)
+    assert "signal 9" in until(lambda: keeper.log)
 
 
-def test_a_daemon_that_fails_is_started_ever_more_rarely_until_stop_and_again_when_asked(tmp_path):
+def test_a_daemon_that_fails_is_started_ever_more_rarely_until_stop_and_again_when_asked(tmp_path, launch):
     fake = FakeDaemon(tmp_path, connects=False)
-    keeper = Keeper(tmp_path, fake.command)
-    try:
-        until(lambda: len(fake.starts) >= 4)
-        times = [float(it[1]) for it in fake.starts[:4]]
-        gaps = [after - before for before, after in itertools.pairwise(times)]
-        assert gaps[0] > 0.1
-        assert gaps[1] > 0.2
-        assert gaps[2] > 0.4
-        with keeper.connect() as client:
-            client.send(wire.Stop())
-            client.send(wire.Upgrade((b"/no/such/program",)))  # its answer comes behind STOP
-            client.wait(wire.Refused)
-            pid = int(fake.starts[-1][0])
-            until(lambda: not lives(pid))
-            count = len(fake.starts)
-            time.sleep(1.0)  # a thing that does not happen can only be waited for
-            assert len(fake.starts) == count
-            client.send(wire.StartDaemon())
-            until(lambda: len(fake.starts) > count)
-        assert "the fake daemon ends" in keeper.log
-        assert "exit status 7" in keeper.log
-    finally:
-        keeper.stop()
+    keeper = launch(fake.command)
+    until(lambda: len(fake.starts) >= 4)
+    times = [float(it[1]) for it in fake.starts[:4]]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert gaps[0] > 0.1
+    assert gaps[1] > 0.2
+    assert gaps[2] > 0.4
+    with keeper.connect() as client:
+        client.send(wire.Stop())
+        client.send(wire.Upgrade((b"/no/such/program",)))  # its answer comes behind STOP
+        client.wait(wire.Refused)
+        pid = int(fake.starts[-1][0])
+        until(lambda: not lives(pid))
+        count = len(fake.starts)
+        time.sleep(1.0)  # a thing that does not happen can only be waited for
+        assert len(fake.starts) == count
+        client.send(wire.StartDaemon())
+        until(lambda: len(fake.starts) > count)
+    assert "the fake daemon ends" in keeper.log
+    assert "exit status 7" in keeper.log
 
 
-def test_a_daemon_that_cannot_be_executed_is_reported_and_tried_again(tmp_path):
-    keeper = Keeper(tmp_path, ["/no/such/daemon"])
-    try:
-        until(lambda: keeper.log.count("No such file or directory") >= 2)
-        with keeper.daemon() as daemon:
-            assert daemon.run("true")[1].code == 0
-    finally:
-        keeper.stop()
+def test_a_daemon_that_cannot_be_executed_is_reported_and_tried_again(launch):
+    keeper = launch(["/no/such/daemon"])
+    until(lambda: keeper.log.count("No such file or directory") >= 2)
+    with keeper.daemon() as daemon:
+        assert daemon.run("true")[1].code == 0
 
 
 def test_a_daemon_whose_log_cannot_be_opened_is_reported_and_tried_again(tmp_path):
@@ -77,33 +68,27 @@ def test_a_daemon_whose_log_cannot_be_opened_is_reported_and_tried_again(tmp_pat
         keeper.stop()
 
 
-def test_start_daemon_does_nothing_while_one_is_connected(tmp_path):
+def test_start_daemon_does_nothing_while_one_is_connected(tmp_path, launch):
     fake = FakeDaemon(tmp_path, connects=True)
-    keeper = Keeper(tmp_path, fake.command)
-    try:
-        until(lambda: fake.starts)
-        with keeper.daemon() as daemon, keeper.connect() as client:
-            client.send(wire.StartDaemon())
-            assert daemon.run("true")[1].code == 0
-            assert len(fake.starts) == 1
-    finally:
-        keeper.stop()
+    keeper = launch(fake.command)
+    until(lambda: fake.starts)
+    with keeper.daemon() as daemon, keeper.connect() as client:
+        client.send(wire.StartDaemon())
+        assert daemon.run("true")[1].code == 0
+        assert len(fake.starts) == 1
 
 
-def test_start_daemon_holds_for_when_the_one_that_is_connected_has_gone(tmp_path):
+def test_start_daemon_holds_for_when_the_one_that_is_connected_has_gone(tmp_path, launch):
     fake = FakeDaemon(tmp_path, connects=True)
-    keeper = Keeper(tmp_path, fake.command)
-    try:
-        pid = int(until(lambda: fake.starts)[0][0])
-        with keeper.connect() as client:
-            client.send(wire.Stop())
-            client.send(wire.StartDaemon())
-            client.send(wire.Upgrade((b"/no/such/program",)))  # its answer comes behind the others
-            client.wait(wire.Refused)
-        os.kill(pid, signal.SIGKILL)
-        until(lambda: len(fake.starts) == 2)
-    finally:
-        keeper.stop()
+    keeper = launch(fake.command)
+    pid = int(until(lambda: fake.starts)[0][0])
+    with keeper.connect() as client:
+        client.send(wire.Stop())
+        client.send(wire.StartDaemon())
+        client.send(wire.Upgrade((b"/no/such/program",)))  # its answer comes behind the others
+        client.wait(wire.Refused)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: len(fake.starts) == 2)
 
 
 def test_an_inherited_connection_is_the_daemons_and_none_is_started_until_it_goes(tmp_path):

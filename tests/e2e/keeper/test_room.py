@@ -9,17 +9,19 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from cctm.keeper import wire
 from cctm.keeper.terminal import LEAST_BYTES, TERMINAL_BYTES
 from cctm.keeper.wire import Where
 from keeper_driver import (
-    Keeper,
     lives,
     until,
 )
 from keeper_programs import COUNTER, PYTHON, counted, resident_kib
 
 
+@pytest.mark.untraced
 def test_a_program_that_is_not_acknowledged_waits_and_nothing_of_it_is_lost(keeper, daemon):
     size = 8 * 1024 * 1024
     id_, pid = daemon.spawn(PYTHON, "-c", COUNTER, str(size), raw=True)
@@ -43,6 +45,7 @@ def until_unchanged(fact):
     return before if fact() <= before + 3 else fact()
 
 
+@pytest.mark.untraced
 def test_with_the_room_used_up_every_terminal_may_still_say_something(keeper):
     with keeper.daemon() as daemon:
         floods = [daemon.spawn("cat", "/dev/zero", raw=True)[0] for _ in range(24)]
@@ -68,6 +71,7 @@ def test_a_log_that_is_full_begins_again(keeper, daemon):
     assert daemon.run("true")[1].code == 0
 
 
+@pytest.mark.untraced
 def test_who_has_not_said_hello_cannot_make_the_keeper_buffer_much(keeper, daemon):
     before = resident_kib(keeper.pid)
     with contextlib.ExitStack() as stack:
@@ -97,6 +101,7 @@ def test_of_many_that_say_nothing_the_oldest_are_dropped_and_a_daemon_is_heard(k
             assert all(other.is_quiet(0) for other in others[7:])
 
 
+@pytest.mark.untraced
 def test_a_thousand_terminals_are_held_announced_and_heard(keeper):
     with keeper.daemon() as daemon:
         ids = [daemon.spawn("/bin/cat", raw=True)[0] for _ in range(1000)]
@@ -111,44 +116,42 @@ def test_a_thousand_terminals_are_held_announced_and_heard(keeper):
     assert memory < 32 * 1024
 
 
-def test_without_descriptors_a_terminal_is_refused_and_those_that_are_go_on(tmp_path):
+def test_without_descriptors_a_terminal_is_refused_and_those_that_are_go_on(launch):
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 
-    keeper = Keeper(tmp_path, preexec_fn=few)
-    try:
-        with keeper.daemon() as daemon:
-            id_, _ = daemon.spawn("cat", raw=True)
-            ids = []
-            while True:
-                daemon.send(wire.Open(1, "", 80, 24))
-                answer = daemon.wait((wire.Opened, wire.Failed))
-                if isinstance(answer, wire.Failed):
-                    break
-                ids.append(answer.id)
-            assert answer == wire.Failed(None, 1, errno.EMFILE, Where.PTY)
-            daemon.start(ids[0], "true")
-            failed = daemon.wait((wire.Failed, wire.Started))
-            if isinstance(failed, wire.Failed):
-                assert failed == wire.Failed(ids[0], None, errno.EMFILE, Where.FORK)
-            daemon.type(id_, b"here")
-            daemon.until_output(id_, b"here")
-            waiting = [socket.socket(socket.AF_UNIX) for _ in range(5)]
-            for it in waiting:
-                it.connect(str(keeper.socket_path))
-            until(lambda: "accept: " in keeper.log)
-            for it in waiting:
-                it.close()
-            for it in ids[1:]:
-                daemon.send(wire.Forget(it))
-            daemon.send(wire.Forget(id_))
-            daemon.wait(wire.Refused)
-        with keeper.daemon() as daemon:
-            assert id_ in daemon.here
-    finally:
-        keeper.stop()
+    keeper = launch(preexec_fn=few)
+    with keeper.daemon() as daemon:
+        id_, _ = daemon.spawn("cat", raw=True)
+        ids = []
+        while True:
+            daemon.send(wire.Open(1, "", 80, 24))
+            answer = daemon.wait((wire.Opened, wire.Failed))
+            if isinstance(answer, wire.Failed):
+                break
+            ids.append(answer.id)
+        assert answer == wire.Failed(None, 1, errno.EMFILE, Where.PTY)
+        daemon.start(ids[0], "true")
+        failed = daemon.wait((wire.Failed, wire.Started))
+        if isinstance(failed, wire.Failed):
+            assert failed == wire.Failed(ids[0], None, errno.EMFILE, Where.FORK)
+        daemon.type(id_, b"here")
+        daemon.until_output(id_, b"here")
+        waiting = [socket.socket(socket.AF_UNIX) for _ in range(5)]
+        for it in waiting:
+            it.connect(str(keeper.socket_path))
+        until(lambda: "accept: " in keeper.log)
+        for it in waiting:
+            it.close()
+        for it in ids[1:]:
+            daemon.send(wire.Forget(it))
+        daemon.send(wire.Forget(id_))
+        daemon.wait(wire.Refused)
+    with keeper.daemon() as daemon:
+        assert id_ in daemon.here
 
 
+@pytest.mark.untraced
 def test_it_is_small(keeper, daemon):
     assert daemon.run("true")[1].code == 0
     script = "import json, sys; import cctm.keeper.main; print(json.dumps(sorted(sys.modules)))"
@@ -156,4 +159,4 @@ def test_it_is_small(keeper, daemon):
         subprocess.run([PYTHON, "-P", "-c", script], capture_output=True, check=True, env={}).stdout
     )
     assert not {"dataclasses", "inspect", "logging", "subprocess", "argparse", "asyncio", "trio"} & set(names)
-    assert resident_kib(keeper.pid) < 40 * 1024  # with coverage inside; 13 MiB without
+    assert resident_kib(keeper.pid) < 20 * 1024

@@ -82,15 +82,11 @@ def test_a_second_keeper_leaves_the_first_alone(keeper, daemon):
     assert daemon.run("true")[1].code == 0
 
 
-def test_a_stale_socket_is_replaced(tmp_path):
+def test_a_stale_socket_is_replaced(tmp_path, launch):
     first = Keeper(tmp_path)
     first.daemon().close()
     first.process.kill()
     first.process.wait()
-    second = Keeper(tmp_path)
-    try:
-        with second.daemon() as daemon:
-            assert daemon.run("true")[1].code == 0
-    finally:
-        second.stop()
-        first.stop()
+    second = launch()
+    with second.daemon() as daemon:
+        assert daemon.run("true")[1].code == 0

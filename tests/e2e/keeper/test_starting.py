@@ -136,29 +136,26 @@ def test_signals_mask_limits_and_descriptors_are_those_of_a_fresh_login(tmp_path
             os.close(end)
 
 
-def test_a_crash_of_the_keeper_or_its_daemon_writes_no_core_and_programs_get_their_limit_back(tmp_path):
+def test_a_crash_of_the_keeper_or_its_daemon_writes_no_core_and_programs_get_their_limit_back(launch):
     def allow():
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (min(4096, hard) if hard >= 0 else 4096, hard))
 
-    keeper = Keeper(tmp_path, preexec_fn=allow)
-    try:
-        (child,) = until(keeper.children)
-        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
-        if hard == 0:
-            pytest.skip("no core dumps are allowed here")
-        with keeper.daemon() as daemon:
-            for _ in range(2):  # also after an upgrade
-                until(lambda: b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes())
-                assert (_limit(keeper.pid, "core"), _limit(child, "core")) == ("0", "0")
-                assert daemon.run("sh", "-c", "ulimit -S -c")[0] in (b"4\n", b"8\n")  # in KiB, or halves
-                daemon.send(wire.Upgrade(()))
-                daemon.wait_eof()
-                daemon.close()
-                daemon = keeper.daemon()
+    keeper = launch(preexec_fn=allow)
+    (child,) = until(keeper.children)
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    if hard == 0:
+        pytest.skip("no core dumps are allowed here")
+    with keeper.daemon() as daemon:
+        for _ in range(2):  # also after an upgrade
+            until(lambda: b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes())
+            assert (_limit(keeper.pid, "core"), _limit(child, "core")) == ("0", "0")
+            assert daemon.run("sh", "-c", "ulimit -S -c")[0] in (b"4\n", b"8\n")  # in KiB, or halves
+            daemon.send(wire.Upgrade(()))
+            daemon.wait_eof()
             daemon.close()
-    finally:
-        keeper.stop()
+            daemon = keeper.daemon()
+        daemon.close()
 
 
 def _limit(pid, name):
@@ -166,13 +163,10 @@ def _limit(pid, name):
     return next(it for it in lines if name in it)[26:].split()[0]
 
 
-def test_without_close_range_programs_start_as_fast(tmp_path):
-    keeper = Keeper(tmp_path, preexec_fn=without_close_range)  # 2^31 calls would take minutes
-    try:
-        with keeper.daemon() as daemon:
-            assert set(daemon.run("ls", "/proc/self/fd")[0].split()) == {b"0", b"1", b"2", b"3"}
-    finally:
-        keeper.stop()
+def test_without_close_range_programs_start_as_fast(launch):
+    keeper = launch(preexec_fn=without_close_range)  # 2^31 calls would take minutes
+    with keeper.daemon() as daemon:
+        assert set(daemon.run("ls", "/proc/self/fd")[0].split()) == {b"0", b"1", b"2", b"3"}
 
 
 def test_a_writer_into_a_closed_pipe_dies_of_it(daemon):

@@ -9,6 +9,7 @@ from cctm.keeper import wire
 from keeper_programs import COUNTER, PYTHON, counted
 
 
+@pytest.mark.untraced
 def test_offsets_are_contiguous_and_the_flood_is_byte_exact(daemon):
     size = 8 * 1024 * 1024
     output, ended = daemon.run(PYTHON, "-c", COUNTER, str(size))
@@ -16,6 +17,7 @@ def test_offsets_are_contiguous_and_the_flood_is_byte_exact(daemon):
     assert output == counted(size)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("seed", range(3))
 def test_a_flood_survives_a_daemon_that_dies_again_and_again_at_any_moment(keeper, seed):
     chance = random.Random(seed)
@@ -79,6 +81,7 @@ def test_one_terminal_echoes_while_another_floods_and_neither_stops(daemon):
     daemon.until_place(flood, daemon.place[flood] + 1024 * 1024)
 
 
+@pytest.mark.untraced
 def test_the_digest_of_a_binary_flood_is_that_of_the_file(daemon, tmp_path):
     data = random.Random(5).randbytes(4 * 1024 * 1024)
     (tmp_path / "binary").write_bytes(data)

@@ -9,13 +9,13 @@ from cctm.keeper import state, wire
 from cctm.keeper.wire import How
 from keeper_driver import (
     DEADLINE_S,
-    Keeper,
     lives,
     until,
 )
 from keeper_programs import COUNTER, PYTHON, FakeDaemon, counted
 
 
+@pytest.mark.untraced
 def test_an_upgrade_keeps_process_children_and_every_byte(keeper, daemon):
     size = 12 * 1024 * 1024
     flood, flood_pid = daemon.spawn(PYTHON, "-c", COUNTER, str(size), raw=True)
@@ -95,18 +95,15 @@ def test_one_upgrade_at_a_time(daemon):
     assert "says no" in daemon.wait(wire.Refused).text
 
 
-def test_the_daemon_that_lost_its_connection_by_an_upgrade_is_not_replaced(tmp_path):
+def test_the_daemon_that_lost_its_connection_by_an_upgrade_is_not_replaced(tmp_path, launch):
     fake = FakeDaemon(tmp_path, connects=True)
-    keeper = Keeper(tmp_path, fake.command)
-    try:
-        until(lambda: fake.starts)
-        with keeper.daemon() as daemon:
-            until(lambda: not any(lives(int(it[0])) for it in fake.starts))
-            count = len(fake.starts)
-            daemon.send(wire.Upgrade(()))
-            daemon.wait_eof()
-        with keeper.daemon() as daemon:
-            assert daemon.run("true")[1].code == 0
-            assert len(fake.starts) == count
-    finally:
-        keeper.stop()
+    keeper = launch(fake.command)
+    until(lambda: fake.starts)
+    with keeper.daemon() as daemon:
+        until(lambda: not any(lives(int(it[0])) for it in fake.starts))
+        count = len(fake.starts)
+        daemon.send(wire.Upgrade(()))
+        daemon.wait_eof()
+    with keeper.daemon() as daemon:
+        assert daemon.run("true")[1].code == 0
+        assert len(fake.starts) == count

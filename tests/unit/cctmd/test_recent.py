@@ -1,5 +1,7 @@
 """A window on the end of a stream."""
 
+import pytest
+
 from cctm.cctmd.recent import ATTACHED_LIMIT, MAX_HOLES, Recent
 
 
@@ -84,6 +86,7 @@ def test_what_is_for_no_client_counts_and_is_never_read():
     assert recent.read_all() == b"abcd"
 
 
+@pytest.mark.untraced
 def test_a_program_that_only_asks_keeps_little():
     recent = Recent(0)
     for _ in range(3 * MAX_HOLES):

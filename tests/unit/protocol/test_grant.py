@@ -139,10 +139,11 @@ def test_a_grant_that_nobody_could_use_is_not_made(place, epoch, recipients, tab
 def test_a_grant_beyond_the_size_of_any_entry_is_not_made():
     many = tuple(EpochSecret(number, drawn(str(number))) for number in range(3, 3 + MAX_SECRETS))
     place = dataclasses.replace(PLACE, key_id=many[-1].key_id)
+    first, *others = devices(65)  # all boxes are of the size of the largest
+    recipients = [Recipient(first.box_public, many)]
+    recipients += [Recipient(other.box_public, many[-1:]) for other in others]
     with pytest.raises(LocalError, match="grant size"):
-        make_grant(
-            place, many[-1], [Recipient(d.box_public, many) for d in devices(65)], TABLE, drawn("grant")
-        )
+        make_grant(place, many[-1], recipients, TABLE, drawn("grant"))
     with pytest.raises(LocalError, match="secrets"):
         make_grant(place, many[-1], [Recipient(DEVICE.box_public, (EPOCH, *many))], TABLE, drawn("grant"))
 

@@ -103,6 +103,7 @@ def test_an_unfinished_character_is_kept(cut):
     assert Fold.from_dump(*SIZE, dump(fold)).pending == fold.pending
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("cast", ALL, ids=lambda cast: cast.name)
 def test_recordings_go_on_from_a_dump_at_each_event(cast):
     fold = Fold(*cast.size)

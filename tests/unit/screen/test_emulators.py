@@ -55,6 +55,7 @@ def without_faint_and_numbers(data):
     return re.sub(rb"(?<=[\[;])2(?=[;m])", b"22", re.sub(rb"[34]8[;:]5[;:](?:1[0-5]|\d)(?=[;m])", b"1", data))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("cast", ALL, ids=lambda cast: cast.name)
 def test_recordings_look_the_same_in_both(cast):
     avt, pyte = Fold(*cast.size), Fold(*cast.size, PyteEmulator)

@@ -75,6 +75,7 @@ def test_rows_that_did_not_change_are_the_same_objects():
     assert [old is new for old, new in zip(before, after, strict=True)] == [True, True, False, True, True]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "flood",
     [
@@ -87,8 +88,8 @@ def test_rows_that_did_not_change_are_the_same_objects():
         b"x\x1b[000065\n535b" * 10_000,
         b"\x1b[65535S" * 10_000,
         b"\x1b[65535@\x1b[65535L\x1b[65535P\x1b[65535X\x1b[65535I" * 10_000,
-        b"\x1b[>1u" * 100_000,
-        b"\x1b[22t" * 100_000,
+        b"\x1b[>1u" * 30_000,
+        b"\x1b[22t" * 30_000,
         "e\u0301".encode() * 100_000,
         b"e" + "\u0301".encode() * 300_000,
     ],
@@ -103,7 +104,7 @@ def test_no_output_makes_a_fold_grow(flood):
     fold.picture()
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert kept < 1_500_000
+    assert kept < 400_000
     assert len(dump(fold)) < 100_000
 
 
