@@ -5,6 +5,7 @@ and after leaving, the outer terminal is in the state in which it was before.
 """
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -90,7 +91,8 @@ def test_a_program_is_found_as_it_was_left_and_leaves_no_trace(
     text = tmp_path / "text"
     text.write_text("".join(f"line {number}\n" for number in range(1, 101)))
     command, keys, sign = PROGRAMS[name]
-    command = command.format(socket=f"cctm-test-inner-{tmp_path.name[-40:]}")
+    socket = f"cctm-test-inner-{tmp_path.name[-40:]}"
+    command = command.format(socket=socket)
     with Outer(machine, cols=cols, rows=rows) as outer:
         before = state_of(outer)
         machine.run(
@@ -114,3 +116,5 @@ def test_a_program_is_found_as_it_was_left_and_leaves_no_trace(
         outer.until("[detached from work]")
         assert state_of(outer) == before
     machine.run("kill", "work")
+    if name == "tmux":  # its server outlives its terminal
+        subprocess.run([name, "-L", socket, "kill-server"], check=True)
