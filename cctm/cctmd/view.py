@@ -144,7 +144,8 @@ class View:
         await trio.sleep(NOTICE_S)
         if self._notice == text:
             self._notice = ""
-            self.fit()
+            self._is_dirty = True
+            self._frames.soon(self, trio.current_time())  # what goes wrong in drawing is contained there
 
     def terminal_ended(self, ending: Ending) -> None:
         """Send the rest, then how it ended."""
@@ -243,7 +244,8 @@ class View:
             self._frames.soon(self, trio.current_time() + FRAME_S)
             if trio.current_time() - self._output_at >= CALM_S:
                 self._lags = False
-                self.fit()
+        if self.mode_now is not self.mode:
+            self.draw_anew()
 
     @property
     def mode_now(self) -> Mode:
