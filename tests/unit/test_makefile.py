@@ -22,5 +22,5 @@ def test_all_tests_must_cover_the_code() -> None:
 
 def test_no_coverage_is_asked_of_some_tests() -> None:
     said = said_by_make("test", "ARGS=-k words")
-    assert "pytest -n 2 -k words" in said
+    assert "pytest -n 2 --dist worksteal -k words" in said
     assert "coverage" not in said
