@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +48,7 @@ PROGRAMS: Final = {
     "nano": ("nano --ignorercfiles --mouse", ("C-v",), "line"),
     "htop": ("htop #", ("F2",), "Setup"),
     "fish": ("env HOME=/nonexistent fish --no-config --private #", ("echo $COLUM", "Tab"), "COLUMNS"),
-    "tmux": ("tmux -L {socket} -f /dev/null new-session less", ("G", "C-b", "t"), ":"),
+    "tmux": ("tmux -L {socket} -f {quiet} new-session less", ("G", "C-b", "C-b", "["), "[0/"),
 }
 
 
@@ -93,8 +94,10 @@ def test_a_program_is_found_as_it_was_left_and_leaves_no_trace(
     text = tmp_path / "text"
     text.write_text("".join(f"line {number}\n" for number in range(1, 101)))
     command, keys, sign = PROGRAMS[name]
-    socket = f"cctm-test-inner-{tmp_path.name[-40:]}"
-    command = command.format(socket=socket)
+    socket = f"cctm-test-inner-{uuid.uuid4().hex[:12]}"
+    quiet = tmp_path / "tmux.conf"
+    quiet.write_text("set -g status-right ''\n")  # else it shows the time
+    command = command.format(socket=socket, quiet=quiet)
     with Outer(machine, cols=cols, rows=rows) as outer:
         before = state_of(outer)
         machine.run(
