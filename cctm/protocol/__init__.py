@@ -9,6 +9,7 @@
     log       one writer's chain of entries, written and verified
     access    who may write what
     grant     who gets the secrets
+    tables    messages by number
     control   what daemon and clients say to each other
 
 Each module uses only those above it. None touches a socket, a clock, a disk or a source of randomness: time,
