@@ -9,9 +9,11 @@ from pathlib import Path
 from cctm.protocol import entry as en
 from cctm.protocol import grant as gr
 from cctm.protocol import keys as ks
+from cctm.protocol.admission import AccessList, Verb, proof_statement, sign_access
 from cctm.protocol.codec import encode
 from cctm.protocol.entry import EntryKind, Place
 from cctm.protocol.events import SHAPES, encode_events
+from cctm.protocol.link import Link, Origin, encode_link
 from cctm.protocol.seal import WRAP_ABOUT, WRAP_EPOCH, WRAP_WRITER, box, code, frame, padded_size, seal, wrap
 from tests import samples as sm
 
@@ -148,6 +150,33 @@ def events() -> dict[str, Fields]:
     }
 
 
+def sharing() -> dict[str, Fields]:
+    link = Link(Origin("https", "relay.example", 443), sm.CHANNEL, sm.drawn("link", 16), 3, 7)
+    members = {sm.MEMBER.public: Verb.READ | Verb.LIVE, sm.DEVICE.sign_public: Verb.READ}
+    access = AccessList(sm.HOST.public, 5, members, 1_000_000)
+    signed = proof_statement(sm.CHANNEL, "https://relay.example", sm.drawn("challenge"), sm.drawn("nonce"))
+    return {
+        "link": {
+            "text": encode_link(link).encode(),
+            "channel": link.channel,
+            "secret": link.secret,
+            "generation": 3,
+            "epoch": 7,
+            "device_seed": link.device.seed,
+            "sign_public": link.device.sign_public,
+        },
+        "access": {"owner_seed": sm.HOST.seed, "version": 5, "signed": sign_access(access, sm.HOST)},
+        "proof": {
+            "member_seed": sm.MEMBER.seed,
+            "channel": sm.CHANNEL,
+            "challenge": sm.drawn("challenge"),
+            "nonce": sm.drawn("nonce"),
+            "statement": signed,
+            "proof": sm.MEMBER.sign(signed),
+        },
+    }
+
+
 def entries() -> dict[str, Fields]:
     sections: dict[str, Fields] = {
         "log": {
@@ -216,6 +245,7 @@ FILES = {
     "events.txt": events,
     "entries.txt": entries,
     "grants.txt": grants,
+    "sharing.txt": sharing,
 }
 
 
