@@ -17,7 +17,7 @@ from cctm.protocol.entry import EntryKind, Sealed, encode_record
 from cctm.protocol.events import Closed, Event, How, Keyframe, LogHead, Opened, Output
 from cctm.protocol.grant import Recipient, Table, make_grant
 from cctm.protocol.keys import DeviceKeys, EpochSecret, Incarnation, StreamId, WriterKey, channel_id
-from cctm.protocol.log import LogWriter
+from cctm.protocol.log_writer import LogWriter
 
 WALL_US = 1_700_000_000_000_000
 

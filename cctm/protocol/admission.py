@@ -21,7 +21,17 @@ from typing import Final
 
 from .codec import decode_untrusted, encode, expect_array, expect_exactly, expect_fields, expect_int
 from .errors import MalformedError
-from .keys import PUBLIC_BYTES, SIG_BYTES, ChannelId, WriterId, WriterKey, channel_id, statement, verify
+from .keys import (
+    PUBLIC_BYTES,
+    SIG_BYTES,
+    ChannelId,
+    WriterId,
+    WriterKey,
+    channel_id,
+    hash32,
+    statement,
+    verify,
+)
 
 NONCE_BYTES: Final = 32
 MAX_MEMBERS: Final = 4_096
@@ -62,10 +72,14 @@ def _fields(access: AccessList) -> bytes:
     return encode((access.version, members, access.expires_us))
 
 
+def _statement(owner: WriterId, fields: bytes) -> bytes:
+    return statement("cctm access", channel_id(owner), fields)
+
+
 def sign_access(access: AccessList, owner: WriterKey) -> bytes:
     """What is uploaded: canonical [owner, list, signature]."""
     fields = _fields(access)
-    return encode((access.owner, fields, owner.sign(statement("cctm access", access.channel, fields))))
+    return encode((access.owner, fields, owner.sign(_statement(access.owner, fields))))
 
 
 def decode_access_untrusted(data: bytes) -> AccessList:
@@ -76,7 +90,7 @@ def decode_access_untrusted(data: bytes) -> AccessList:
     owner_bytes, fields, sig = expect_fields(decode_untrusted(data, MAX_LIST_BYTES), 3)
     owner = WriterId(expect_exactly(owner_bytes, PUBLIC_BYTES))
     if type(fields) is not bytes or not verify(
-        owner, statement("cctm access", channel_id(owner), fields), expect_exactly(sig, SIG_BYTES)
+        owner, _statement(owner, fields), expect_exactly(sig, SIG_BYTES)
     ):
         raise MalformedError("access list that its owner did not sign")
     version, members, expires = expect_fields(decode_untrusted(fields, MAX_LIST_BYTES), 3)
@@ -102,3 +116,8 @@ def proof_statement(channel: ChannelId, address: str, challenge: bytes, nonce: b
         nonce: the client's, 32 bytes.
     """
     return statement("cctm relay proof", channel, address, challenge, nonce)
+
+
+def invite_hash(invite: bytes) -> bytes:
+    """What a relay keeps of an invite: enough to know it again, too little to show it to another."""
+    return hash32(b"cctm invite", invite)

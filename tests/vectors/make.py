@@ -6,6 +6,7 @@ They change only when the format does; a test holds them to what this makes, and
 from collections.abc import Mapping
 from pathlib import Path
 
+from cctm.protocol import contents
 from cctm.protocol import entry as en
 from cctm.protocol import grant as gr
 from cctm.protocol import keys as ks
@@ -14,7 +15,8 @@ from cctm.protocol.codec import encode
 from cctm.protocol.entry import EntryKind, Place
 from cctm.protocol.events import SHAPES, encode_events
 from cctm.protocol.link import Link, Origin, encode_link
-from cctm.protocol.seal import WRAP_ABOUT, WRAP_EPOCH, WRAP_WRITER, box, code, frame, padded_size, seal, wrap
+from cctm.protocol.seal import WRAP_ABOUT, WRAP_EPOCH, WRAP_WRITER, box, code, frame, seal, wrap
+from cctm.protocol.sizes import padded_size
 from tests import samples as sm
 
 FOLDER = Path(__file__).parent
@@ -204,7 +206,7 @@ def entries() -> dict[str, Fields]:
             "record": en.encode_record(sealed),
         }
         if entry.kind not in {EntryKind.OPEN, EntryKind.GRANT}:
-            opened = en.open_events(place, ks.entry_key(sm.EPOCH, sm.CHANNEL, LOG), entry.body)
+            opened = contents.open_events(place, ks.entry_key(sm.EPOCH, sm.CHANNEL, LOG), entry.body)
             fields["events"] = encode_events(opened)
         sections[f"{entry.seq} {entry.kind.name.lower()}"] = fields
         previous = entry.key_id

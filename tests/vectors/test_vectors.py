@@ -16,7 +16,8 @@ from cctm.protocol.errors import MalformedError
 from cctm.protocol.events import SHAPES, decode_events_untrusted, encode_events
 from cctm.protocol.keys import LogId
 from cctm.protocol.log import LogVerifier
-from cctm.protocol.seal import decode_code_untrusted, padded_size, unframe_untrusted
+from cctm.protocol.seal import decode_code_untrusted, unframe_untrusted
+from cctm.protocol.sizes import padded_size
 from tests.vectors.make import FILES, FOLDER, render
 
 

@@ -27,7 +27,7 @@ from cctm.archive.verify import verify_channel
 from cctm.protocol.entry import Entry, EntryKind, Place, Sealed, digest, encode_record, signed_statement
 from cctm.protocol.events import Gap, Keyframe, LogHead, Marked, Output
 from cctm.protocol.keys import DeviceKeys, Digest, EpochSecret, WriterKey
-from cctm.protocol.log import LogWriter
+from cctm.protocol.log_writer import LogWriter
 
 
 @pytest.fixture
