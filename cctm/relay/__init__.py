@@ -17,6 +17,6 @@
 The way of a record:  session ─► rooms: verified ─┬─► tail ─► cursors ─► the readers' sessions
                                                   └─► store: committed ─► Stored, to the session that sent it
 
-Invariants: nothing here can decrypt (a contract of import-linter holds that). What is stored was verified first. A receipt
-is sent for what is on the disk. Nobody slow holds anybody up: a reader is pulled from as its socket drains.
+Invariants: nothing here can decrypt (a contract of import-linter holds that). What is stored was verified first. A
+receipt is sent for what is on the disk. Nobody slow holds anybody up: a reader is pulled from as its socket drains.
 """

@@ -10,7 +10,7 @@ from cctm.protocol.tables import Message, Table
 
 VERSION: Final = 0
 MAX_MESSAGE: Final = 1024 * 1024
-MAX_RECORDS_BYTES: Final = 256 * 1024  # in one message, unless it is a single one
+MAX_RECORDS_BYTES: Final = 256 * 1024  # together in one message
 PART_BYTES: Final = 256 * 1024  # of a record that is larger than that
 MAX_LIVE: Final = 64 * 1024
 

@@ -126,6 +126,7 @@ class Serving:
         self.channel: ChannelId | None = None
         self.member: WriterId | None = None
         self.verbs = Verb(0)
+        self.refused: Reason | None = None
         self._challenge = challenge
         self._addresses = addresses
         self._nonce = b""
@@ -220,4 +221,5 @@ class Serving:
         if self.state is State.OVER:
             return []
         self.state = State.OVER
+        self.refused = reason
         return [Reply(Refused(int(reason), what, advice)), End()]
