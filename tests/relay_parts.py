@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import trio
 
 from cctm.protocol.admission import AccessList, Verb, sign_access
-from cctm.protocol.entry import encode_record
+from cctm.protocol.entry import EntryKind, encode_record
+from cctm.protocol.events import Output
 from cctm.protocol.sync import messages as m
 from cctm.protocol.sync.dialling import Dialling
 from cctm.protocol.sync.records import Joiner, Records, cut_appends
@@ -21,7 +22,19 @@ from cctm.relay.options import Options
 from cctm.relay.rooms import Rooms, Surroundings
 from cctm.relay.session import Closed, Relay, Session
 from cctm.relay.store import Store
-from samples import CHANNEL, HOST, MEMBER, drawn, host_log, host_writer, member_log
+from samples import (
+    CHANNEL,
+    EMPTY_KEYFRAME,
+    HOST,
+    MEMBER,
+    append_grant,
+    begin,
+    drawn,
+    host_log,
+    host_writer,
+    member_log,
+    nonce,
+)
 
 ADDRESS = "https://relay.example"
 LOG = host_writer().log
@@ -35,6 +48,19 @@ def access(members=None, version=1, expires_us=None):
         AccessList(HOST.public, version, {MEMBER.public: ALL} if members is None else members, expires_us),
         HOST,
     )
+
+
+def long_chain(keyframe_at, number):
+    """A host log of *number* entries of 16 KiB, in which a grant and a keyframe come once more."""
+    writer = host_writer()
+    chain = begin(writer)
+    while len(chain) < number:
+        if len(chain) == keyframe_at - 1:
+            chain.append(append_grant(writer))
+            chain.append(writer.append(EntryKind.KEYFRAME, [EMPTY_KEYFRAME], nonce(0)))
+        noise = b"".join(drawn(f"{len(chain)} {part}", 64) for part in range(256))
+        chain.append(writer.append(EntryKind.DATA, [Output(0, 0, noise)], nonce(writer.size)))
+    return [encode_record(sealed) for sealed in chain]
 
 
 class RefusedByRelay(Exception):  # noqa: N818

@@ -20,7 +20,7 @@ MOST_FETCHES: Final = 64
 MOST_TAILS: Final = 4_096
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Cursor:
     """A place in one log."""
 

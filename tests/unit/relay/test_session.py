@@ -19,6 +19,7 @@ from relay_parts import (
     MEMBER_RECORDS,
     RefusedByRelay,
     access,
+    long_chain,
     relay_parts,
 )
 from samples import (
@@ -28,7 +29,6 @@ from samples import (
     INCARNATION,
     MEMBER,
     OTHER_DEVICE,
-    append_grant,
     begin,
     drawn,
     host_writer,
@@ -252,19 +252,6 @@ async def test_of_live_messages_that_nobody_takes_the_oldest_are_dropped(tmp_pat
         while seen[-1:] != [b"last"]:
             seen.append((await member.expect(m.LiveFrom)).data)
         assert parts.relay.metrics.live_dropped == 101 - len(seen) > 0
-
-
-def long_chain(keyframe_at, number):
-    """A host log of *number* entries of 16 KiB, in which a grant and a keyframe come once more."""
-    writer = host_writer()
-    chain = begin(writer)
-    while len(chain) < number:
-        if len(chain) == keyframe_at - 1:
-            chain.append(append_grant(writer))
-            chain.append(writer.append(EntryKind.KEYFRAME, [EMPTY_KEYFRAME], nonce(0)))
-        noise = b"".join(drawn(f"{len(chain)} {part}", 64) for part in range(256))
-        chain.append(writer.append(EntryKind.DATA, [Output(0, 0, noise)], nonce(writer.size)))
-    return [encode_record(sealed) for sealed in chain]
 
 
 async def test_a_reader_too_far_behind_is_told_and_goes_on_at_the_newest_keyframe(tmp_path):
