@@ -2,11 +2,9 @@
 
 from cctm.protocol.admission import AccessList, Verb, decode_access_untrusted, proof_statement, sign_access
 from cctm.protocol.errors import MalformedError
-from cctm.protocol.keys import LogId
 from cctm.protocol.link import Link, Origin, decode_link_untrusted, decode_origin_untrusted, encode_link
 from cctm.protocol.sync import messages as m
 from cctm.protocol.sync.dialling import Dialling
-from cctm.protocol.sync.records import Joiner, Records, cut_appends
 from cctm.protocol.sync.serving import Serving
 from tests.fuzzing import Target
 from tests.samples import CHANNEL, HOST, MEMBER, drawn
@@ -61,22 +59,6 @@ def _opened_client() -> Dialling:
     return client
 
 
-PARTS = [m.TABLE.encode(part) for part in cut_appends(Records(LogId(LOG), 0, [bytes(600 * 1024), b"x"]))]
-
-
-def _join(data: bytes) -> Records | None:
-    """What comes after the first part of a record, or first."""
-    message = m.TABLE.decode_untrusted(data)
-    if not isinstance(message, m.Append | m.AppendPart):
-        return None
-    first = m.TABLE.decode_untrusted(PARTS[0])
-    assert isinstance(first, m.AppendPart)
-    joiner = Joiner()
-    if isinstance(message, m.AppendPart) and message.at:
-        joiner.take_untrusted(first)
-    return joiner.take_untrusted(message)
-
-
 def targets() -> list[Target]:
     return [
         Target("link", _link, [encode_link(LINK).encode()], MALFORMED),
@@ -96,7 +78,6 @@ def targets() -> list[Target]:
         Target(
             "sync message", m.TABLE.decode_untrusted, FROM_CLIENT + FROM_SERVER, MALFORMED, m.TABLE.encode
         ),
-        Target("parts of a record", _join, PARTS, MALFORMED),
         Target("serving", lambda data: _opened_server().receive_untrusted(data), FROM_CLIENT, ()),
         Target("dialling", lambda data: _opened_client().receive_untrusted(data), FROM_SERVER, MALFORMED),
     ]
