@@ -8,6 +8,8 @@
     cursors.py   how far one reader is in one log
     store.py     what is kept: the interface, and the thread that writes
     database.py  the same as SQLite statements
+    housekeeping.py  what time does: access expires, unused channels go
+    invite.py    who may make channels
     addresses.py who is at the other end, and under which names this relay is known
     limits.py    token buckets
     options.py   what an operator may choose

@@ -20,6 +20,7 @@ from typing import Final
 import trio
 
 from cctm.protocol.errors import CctmError
+from cctm.relay.housekeeping import keep_house
 from cctm.relay.journal import Journal
 from cctm.relay.limits import Buckets
 from cctm.relay.metrics import Metrics
@@ -32,10 +33,6 @@ from cctm.relay.store import Store
 RATE_BYTES: Final = 16.0 * MIB  # a second, of one member
 BURST_BYTES: Final = 64.0 * MIB
 SETTLE_S: Final = 10.0
-HOUSEKEEPING_S: Final = 1.0
-TOUCH_S: Final = 3600.0
-IDLE_AT_ONCE: Final = 16
-DAY_S: Final = 86_400
 
 
 class CannotStartError(CctmError):
@@ -81,7 +78,7 @@ async def _run(options: Options) -> None:
     with contextlib.closing(store), trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(store.run)
-            nursery.start_soon(_keep_house, rooms, store, options)
+            nursery.start_soon(keep_house, rooms, store, options, journal, _wall_us)
             try:
                 address = await nursery.start(server.run)
             except (OSError, ssl.SSLError) as error:
@@ -115,22 +112,6 @@ def _cannot_listen(options: Options, error: OSError) -> CannotStartError:
         f"{options.host}:{options.port} cannot be listened at: {error.strerror}.",
         "Name another address with --listen.",
     )
-
-
-async def _keep_house(rooms: Rooms, store: Store, options: Options) -> None:
-    """Let go whose access has expired; remember what is in use; delete what is not."""
-    touched_s = 0.0
-    while True:
-        for room in rooms.in_use():
-            room.let_expired_go()
-        if trio.current_time() - touched_s > TOUCH_S or touched_s == 0.0:
-            touched_s = trio.current_time()
-            now_s = _wall_us() // 1_000_000
-            store.touch([room.channel for room in rooms.in_use() if room.exists], now_s)
-            if options.idle_days:
-                for channel in await store.idle(now_s - options.idle_days * DAY_S, IDLE_AT_ONCE):
-                    await rooms.remove(channel)
-        await trio.sleep(HOUSEKEEPING_S)
 
 
 def _wall_us() -> int:

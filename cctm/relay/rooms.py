@@ -106,6 +106,7 @@ class Room:
         self.access = decode_access_untrusted(state.access) if state.access else None
         self.tails = {log.log: Tail(channel, log.log, log) for log in state.logs}
         self.peers: set[Peer] = set()
+        self._owners: set[Peer] = set()  # of them
         self.users = 0
         self._stored_bytes = state.stored_bytes
         self._around = around
@@ -152,9 +153,8 @@ class Room:
     def let_expired_go(self) -> None:
         """End the connections of all but the owner, if the access list has expired."""
         if self.has_expired():
-            for peer in list(self.peers):
-                if channel_id(peer.member) != self.channel:
-                    peer.refuse(_expired())
+            for peer in self.peers - self._owners:
+                peer.refuse(_expired())
 
     @property
     def access_version(self) -> int:
@@ -181,9 +181,8 @@ class Room:
         self.access = access
         self._signed = signed
         self._submit_access(signed, access.version, on_stored)
-        for peer in list(self.peers):
-            if channel_id(peer.member) != self.channel:
-                peer.allow(access.verbs_of(peer.member))
+        for peer in self.peers - self._owners:
+            peer.allow(access.verbs_of(peer.member))
         self.let_expired_go()
 
     def _submit_access(self, signed: bytes, version: int, on_stored: Callable[[int], None]) -> None:
@@ -339,12 +338,13 @@ class Room:
     def live(self, peer: Peer, message: Live) -> None:
         """Pass on a live message: the owner's to one or all, others' to the owner."""
         frame = TABLE.encode(LiveFrom(peer.member, message.data))
-        from_owner = channel_id(peer.member) == self.channel
-        for other in self.peers:
-            if other is peer:
-                continue
-            if message.to in {b"", other.member} if from_owner else channel_id(other.member) == self.channel:
-                other.live(frame)
+        if channel_id(peer.member) == self.channel:
+            for other in self.peers - {peer}:
+                if message.to in {b"", other.member}:
+                    other.live(frame)
+        else:
+            for owner in self._owners:
+                owner.live(frame)
 
     # --- coming and going
 
@@ -356,10 +356,13 @@ class Room:
 
     def join(self, peer: Peer) -> None:
         self.peers.add(peer)
+        if channel_id(peer.member) == self.channel:
+            self._owners.add(peer)
         self._note_use()
 
     def leave(self, peer: Peer) -> None:
         self.peers.discard(peer)
+        self._owners.discard(peer)
         self._note_use()
         for appenders in self._appenders.values():
             appenders.discard(peer)

@@ -9,8 +9,10 @@ above them gets 429 before a WebSocket is opened.
 """
 
 import logging
+import os
 import secrets
 import ssl
+import traceback
 from collections import Counter
 from http import HTTPStatus
 from typing import Final
@@ -22,7 +24,6 @@ from websockets.http11 import Request, Response
 from websockets.trio.server import ServerConnection, serve
 
 from cctm.protocol.admission import NONCE_BYTES
-from cctm.protocol.errors import CctmError
 from cctm.protocol.sync.messages import MAX_MESSAGE
 from cctm.protocol.sync.serving import Reason, Serving
 from cctm.relay.addresses import client_of, is_loopback, own_names
@@ -165,8 +166,8 @@ class Server:
         self._of_address[client] += 1
         try:
             await session.run()
-        except* (OSError, CctmError) as errors:
-            self._relay.journal.note("failed", error=type(errors.exceptions[0]).__name__)
+        except* Exception as errors:  # noqa: BLE001  whatever it is, it takes no other connection down
+            self._relay.journal.note("failed", error=_named(errors))
         finally:
             self._sessions.discard(session)
             self._of_address[client] -= 1
@@ -174,6 +175,14 @@ class Server:
                 del self._of_address[client]
             gone, self._gone = self._gone, trio.Event()
             gone.set()
+
+
+def _named(error: BaseException) -> str:
+    """The kind of *error* and where it arose; not what it says, which may be what somebody sent."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {os.path.basename(place.filename)}:{place.lineno}"
 
 
 def _text(status: HTTPStatus, text: str) -> Response:

@@ -201,7 +201,11 @@ class Store:
             reader = self._idle_readers.pop()
         except IndexError:
             reader = Database(self._path)
-        yield reader
+        try:
+            yield reader
+        except BaseException:
+            reader.close()
+            raise
         self._idle_readers.append(reader)
 
 
