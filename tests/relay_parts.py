@@ -17,9 +17,11 @@ from cctm.protocol.sync.records import Joiner, Records, cut_appends
 from cctm.protocol.sync.serving import Serving
 from cctm.relay.journal import Journal
 from cctm.relay.limits import Buckets
+from cctm.relay.memory import Allowance, TailMemory
 from cctm.relay.metrics import Metrics
 from cctm.relay.options import Options
-from cctm.relay.rooms import Rooms, Surroundings
+from cctm.relay.room import Surroundings
+from cctm.relay.rooms import Rooms
 from cctm.relay.session import Closed, Relay, Session
 from cctm.relay.store import Store
 from samples import (
@@ -191,6 +193,11 @@ class MemorySocket:
         except (trio.EndOfChannel, trio.ClosedResourceError):
             raise Closed from None
 
+    @property
+    def waiting(self):
+        """Messages that came and were not received."""
+        return self._receiving.statistics().current_buffer_used
+
     def close(self):
         self._sending.close()
         self._receiving.close()
@@ -225,13 +232,15 @@ class Parts:
 
 
 @asynccontextmanager
-async def relay_parts(place, rates=None, **options):
+async def relay_parts(place, rates=None, tail_bytes=2**30, joining_bytes=2**30, **options):
     """A relay with its store in *place*."""
     path = str(place / "relay.sqlite")
     metrics, wall_us, log = Metrics(), [1_700_000_000_000_000], io.StringIO()
     store = Store(path, metrics)
-    rooms = Rooms(Surroundings(store, Options(path, **options), metrics, lambda: wall_us[0]))
-    relay = Relay(rooms, store, rates or Buckets(1e12, 1e12), metrics, Journal(log))
+    rooms = Rooms(
+        Surroundings(store, Options(path, **options), metrics, lambda: wall_us[0], TailMemory(tail_bytes))
+    )
+    relay = Relay(rooms, store, rates or Buckets(1e12, 1e12), Allowance(joining_bytes), metrics, Journal(log))
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(store.run)

@@ -3,7 +3,9 @@
     main.py      options, start, signals, end
     server.py    the WebSocket server: who may connect, health and metrics
     session.py   one connection: a task that receives, a task that sends
-    rooms.py     channels in use: who is connected, and what goes from whom to whom
+    rooms.py     all channels in use
+    room.py      one of them: who is connected, and what goes from whom to whom
+    refusals.py  why a connection ends
     tail.py      the newest records of one log in memory, and what is known of it
     cursors.py   how far one reader is in one log
     store.py     what is kept: the interface, and the thread that writes
@@ -13,6 +15,7 @@
     addresses.py who is at the other end, and under which names this relay is known
     limits.py    token buckets
     options.py   what an operator may choose
+    memory.py    how much is held for others, together
     metrics.py   counters, as Prometheus reads them
     journal.py   what is logged: one JSON object a line
 

@@ -23,9 +23,11 @@ from cctm.protocol.errors import CctmError
 from cctm.relay.housekeeping import keep_house
 from cctm.relay.journal import Journal
 from cctm.relay.limits import Buckets
+from cctm.relay.memory import Allowance, TailMemory
 from cctm.relay.metrics import Metrics
 from cctm.relay.options import MIB, Options
-from cctm.relay.rooms import Rooms, Surroundings
+from cctm.relay.room import Surroundings
+from cctm.relay.rooms import Rooms
 from cctm.relay.server import Server
 from cctm.relay.session import Relay
 from cctm.relay.store import Store
@@ -72,8 +74,8 @@ def _first(error: BaseException) -> BaseException:
 async def _run(options: Options) -> None:
     journal, metrics = Journal(), Metrics()
     store = _open_store(options, metrics)
-    rooms = Rooms(Surroundings(store, options, metrics, _wall_us))
-    relay = Relay(rooms, store, Buckets(RATE_BYTES, BURST_BYTES), metrics, journal)
+    rooms = Rooms(Surroundings(store, options, metrics, _wall_us, TailMemory()))
+    relay = Relay(rooms, store, Buckets(RATE_BYTES, BURST_BYTES), Allowance(), metrics, journal)
     server = Server(options, relay)
     with contextlib.closing(store), trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:

@@ -29,7 +29,7 @@ from cctm.protocol.sync.serving import Reason, Serving
 from cctm.relay.addresses import client_of, is_loopback, own_names
 from cctm.relay.limits import Buckets
 from cctm.relay.options import Options
-from cctm.relay.rooms import RefusedError
+from cctm.relay.refusals import RefusedError
 from cctm.relay.session import Closed, Relay, Session
 
 PATH: Final = "/sync/0"
@@ -37,7 +37,7 @@ PING_S: Final = 25.0  # proxies drop what is silent for a minute
 PING_TIMEOUT_S: Final = 60.0  # behind a message that a slow line takes long for
 CLOSE_S: Final = 5.0
 OPEN_S: Final = 10.0
-QUEUED_MESSAGES: Final = 4  # received and not yet looked at
+QUEUED_MESSAGES: Final = 1  # received and not yet looked at
 NEW_PER_S: Final = 20.0  # connections, of one address
 NEW_BURST: Final = 200.0
 

@@ -37,21 +37,25 @@ from cctm.protocol.sync.messages import (
 from cctm.protocol.sync.messages import (
     Tail as Follow,
 )
-from cctm.protocol.sync.records import Joiner
+from cctm.protocol.sync.records import Joiner, Records
 from cctm.protocol.sync.serving import Admit, Do, Effect, End, Keep, Reason, Reply, Serving, State
+from cctm.relay import refusals
 from cctm.relay.cursors import Cursor, Cursors
 from cctm.relay.database import LogState
 from cctm.relay.journal import Journal
 from cctm.relay.limits import Buckets
+from cctm.relay.memory import Allowance
 from cctm.relay.metrics import Metrics
-from cctm.relay.rooms import RefusedError, Room, Rooms
+from cctm.relay.refusals import RefusedError
+from cctm.relay.room import Room
+from cctm.relay.rooms import Rooms
 from cctm.relay.store import Store
 from cctm.relay.tail import Tail
 
 HANDSHAKE_S: Final = 10.0
 ENDING_S: Final = 5.0
 MOST_LIVE: Final = 256
-MOST_LIVE_BYTES: Final = 1024 * 1024
+MOST_LIVE_BYTES: Final = 256 * 1024
 MESSAGE_COST_BYTES: Final = 256  # what a message costs besides its bytes, of the rate
 
 
@@ -74,6 +78,7 @@ class Relay:
     rooms: Rooms
     store: Store
     rates: Buckets  # bytes, by member
+    joining: Allowance  # bytes, of incomplete records
     metrics: Metrics
     journal: Journal
 
@@ -154,6 +159,7 @@ class Session:
                         nursery.start_soon(self._send_all)
                         await self._receive_all(uses)
         finally:
+            self._relay.joining.take(-self._joiner.held_bytes)
             self._relay.metrics.connections -= 1
 
     async def _receive_all(self, uses: AsyncExitStack) -> None:
@@ -241,14 +247,7 @@ class Session:
         assert room is not None  # it is open
         match message:
             case Append() | AppendPart():
-                try:
-                    run = self._joiner.take_untrusted(message)
-                except MalformedError as error:
-                    raise RefusedError(
-                        Reason.PROTOCOL,
-                        f"What was sent is not understood: {error.what}.",
-                        "Use a version that fits.",
-                    ) from None
+                run = self._join(message)
                 if run is not None:
                     await self._relay.store.room()
                     await room.append(self, run)
@@ -257,17 +256,27 @@ class Session:
             case Follow(log, first):
                 tail = room.tails.get(LogId(log))
                 if tail is not None and not self._cursors.follow(Cursor.tailing(tail, first)):
-                    raise RefusedError(Reason.RATE, "Too many logs are followed.", "Follow fewer at a time.")
+                    raise refusals.too_much("Too many logs are followed.", "Follow fewer at a time.")
                 self._wake.set()
             case Live():
                 self._relay.metrics.live += 1
                 room.live(self, message)
 
+    def _join(self, message: Append | AppendPart) -> Records | None:
+        before = self._joiner.held_bytes
+        try:
+            run = self._joiner.take_untrusted(message)
+        except MalformedError as error:
+            raise refusals.not_understood(error) from None
+        if not self._relay.joining.take(self._joiner.held_bytes - before):
+            raise refusals.too_much("The relay has too much to put together.", "Try again later.")
+        return run
+
     def _fetch(self, tail: Tail | None, log: bytes, first: int, number: int) -> None:
         if tail is None:
             self.tell(TABLE.encode(Entries(log, first, [])))
         elif not self._cursors.fetch(Cursor.fetching(tail, first, number)):
-            raise RefusedError(Reason.RATE, "Too much is asked for at a time.", "Wait for answers first.")
+            raise refusals.too_much("Too much is asked for at a time.", "Wait for answers first.")
         self._wake.set()
 
     # --- sending

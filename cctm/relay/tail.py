@@ -94,8 +94,18 @@ class Tail:
         self.stored = size
         self._trim()
 
-    def _trim(self) -> None:
-        while self._bytes > TAIL_BYTES and self.first < self.stored:
+    @property
+    def held_bytes(self) -> int:
+        """Of records in memory."""
+        return self._bytes
+
+    def give_up(self) -> None:
+        """Keep nothing in memory that is on the disk."""
+        self._frames.clear()
+        self._trim(0)
+
+    def _trim(self, most_bytes: int = TAIL_BYTES) -> None:
+        while self._bytes > most_bytes and self.first < self.stored:
             self._bytes -= len(self._records.pop(self.first))
             self.first += 1
 

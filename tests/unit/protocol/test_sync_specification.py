@@ -7,8 +7,9 @@ from cctm.protocol.sync.messages import MAX_LIVE, MAX_MESSAGE, MAX_RECORDS_BYTES
 from cctm.protocol.sync.serving import Reason
 from cctm.relay.cursors import MOST_FETCHES, MOST_TAILS
 from cctm.relay.main import BURST_BYTES, RATE_BYTES
+from cctm.relay.memory import MOST_JOINING_BYTES, MOST_TAIL_BYTES
 from cctm.relay.options import GIB, MIB, Options
-from cctm.relay.rooms import MOST_LOGS
+from cctm.relay.room import MOST_LOGS
 from cctm.relay.server import NEW_BURST, NEW_PER_S, PING_S, PING_TIMEOUT_S
 from cctm.relay.session import ENDING_S, HANDSHAKE_S, MESSAGE_COST_BYTES, MOST_LIVE, MOST_LIVE_BYTES
 from cctm.relay.store import MOST_WAITING_BYTES
@@ -36,6 +37,7 @@ def test_the_limits_are_those_of_the_specification():
     assert "at most 1 MiB" in SECTION
     assert SECTION.count("256 KiB") == 2
     assert f"newest {TAIL_BYTES >> 20} MiB at hand" in SECTION
+    assert MOST_LIVE_BYTES == MIB // 4
     for row in (
         f"| from the connection to Opened | {HANDSHAKE_S:.0f} s |",
         f"| ping · its answer | every {PING_S:.0f} s · {PING_TIMEOUT_S:.0f} s |",
@@ -46,7 +48,8 @@ def test_the_limits_are_those_of_the_specification():
         f"| {OPTIONS.channel_bytes // GIB} GiB · {OPTIONS.total_bytes // GIB} GiB; the operator's choice | quota |",
         f"| logs of a channel | {MOST_LOGS:,} | quota |",
         f"on one connection | {MOST_FETCHES} · {MOST_TAILS:,} | rate |",
-        f"| {MOST_LIVE}, {MOST_LIVE_BYTES // MIB} MiB | the oldest is dropped |",
+        f"| {MOST_LIVE}, a quarter of a MiB | the oldest is dropped |",
+        f"together | {MOST_JOINING_BYTES // MIB} MiB · {MOST_TAIL_BYTES // MIB} MiB | rate · readers lag sooner |",
         f"| verified and not yet stored | {MOST_WAITING_BYTES // MIB} MiB | delayed |",
         f"| {OPTIONS.idle_days} days; the operator's choice | deleted |",
         f"| Refused, and closing | {ENDING_S:.0f} s |",

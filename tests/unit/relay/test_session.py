@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+import trio.testing
 
 from cctm.protocol.admission import Verb, invite_hash
 from cctm.protocol.entry import EntryKind, encode_record
@@ -10,6 +11,7 @@ from cctm.protocol.keys import WriterKey, channel_id, log_id
 from cctm.protocol.sync import messages as m
 from cctm.protocol.sync.serving import Reason
 from cctm.relay.cursors import MOST_FETCHES
+from cctm.relay.limits import Buckets
 from cctm.relay.session import Closed
 from cctm.relay.tail import TAIL_BYTES
 from relay_parts import (
@@ -397,3 +399,62 @@ async def test_a_room_is_given_up_when_nobody_uses_it(tmp_path):
             await trio.lowlevel.checkpoint()
         member = await parts.open(MEMBER)
         assert await member.fetch(LOG, 0, SIZE) == HOST_RECORDS
+
+
+async def test_a_member_that_sends_too_much_is_slowed_down_and_not_refused(tmp_path, mock_clock):
+    async with relay_parts(tmp_path, rates=Buckets(rate=100, burst=1_000)) as parts:
+        owner = await parts.open()
+        await owner.append(LOG, 0, HOST_RECORDS)
+        await owner.stored(SIZE)
+        await owner.send(m.Fetch(LOG, 0, 1))
+        await trio.testing.wait_all_tasks_blocked()
+        assert owner.socket.waiting == 0
+        mock_clock.jump(sum(map(len, HOST_RECORDS)) / 100 + 100)
+        assert (await owner.records()).records == HOST_RECORDS[:1]
+
+
+async def test_of_incomplete_records_there_are_only_so_many(tmp_path):
+    part = m.AppendPart(LOG, 0, 0, 10 * m.PART_BYTES, bytes(m.PART_BYTES))
+    async with relay_parts(tmp_path, joining_bytes=2 * m.PART_BYTES) as parts:
+        first, second, third = [await parts.open() for _ in range(3)]
+        await first.send(part)
+        await second.send(part)
+        for holder in (first, second):
+            await holder.fetch(LOG, 0, 1)  # its part is here
+        await third.send(part)
+        assert (await third.refused()).reason == Reason.RATE
+        first.socket.close()
+        while parts.relay.metrics.connections > 1:
+            await trio.lowlevel.checkpoint()
+        fourth = await parts.open()
+        await fourth.send(part)
+        assert await fourth.fetch(LOG, 0, 1) == []
+
+
+async def test_what_memory_has_no_room_for_is_read_from_the_disk(tmp_path):
+    async with relay_parts(tmp_path, tail_bytes=0) as parts:
+        await shared(parts)
+        member = await parts.open(MEMBER)
+        assert await member.follow(LOG, 0, SIZE) == HOST_RECORDS
+
+
+async def test_when_the_disk_refuses_everybody_is_let_go_and_what_is_stored_stays(tmp_path):
+    records = long_chain(300, 40)
+    async with relay_parts(tmp_path) as parts:
+        owner = await parts.open()
+        await owner.send(m.Access(access()))
+        await owner.append(LOG, 0, records[:3])
+        await owner.stored(3)
+        member = await parts.open(MEMBER)
+        sql = parts.relay.store._writer._sql
+        (pages,) = sql.execute("PRAGMA page_count").fetchone()
+        sql.execute(f"PRAGMA max_page_count = {pages}")
+        await owner.append(LOG, 3, records[3:])
+        for client in (owner, member):
+            assert (await client.refused()).reason == Reason.QUOTA
+        sql.execute("PRAGMA max_page_count = 1000000")
+        again = await parts.open()
+        assert again.rows[LOG].size == 3
+        await again.append(LOG, 3, records[3:])
+        await again.stored(40)
+        assert await again.fetch(LOG, 0, 40) == records
