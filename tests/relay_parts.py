@@ -187,6 +187,18 @@ class MemorySocket:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise Closed from None
 
+    def offer(self, frame):
+        try:
+            self._sending.send_nowait(frame)
+        except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
+            return False
+        return True
+
+    has_rest = False
+
+    async def flush(self):
+        raise AssertionError("there is no rest")
+
     async def receive(self):
         try:
             return await self._receiving.receive()

@@ -2,6 +2,7 @@
 
     main.py      options, start, signals, end
     server.py    the WebSocket server: who may connect, health and metrics
+    websocket.py one WebSocket of the library
     session.py   one connection: a task that receives, a task that sends
     rooms.py     all channels in use
     room.py      one of them: who is connected, and what goes from whom to whom

@@ -46,6 +46,7 @@ MOST_LOGS: Final = 16_384  # of one channel
 ROWS: Final = 4_096  # in one message
 _READ_BYTES: Final = 256 * 1024
 _DAY_S: Final = 86_400
+_AT_ONCE: Final = 64  # readers
 
 
 class Peer(Protocol):
@@ -208,6 +209,7 @@ class Room:
             fresh = run.records[len(known) :]
             if fresh:
                 self._take(peer, tail, fresh)
+                await self._wake_readers()
             self._appenders.setdefault(run.log, set()).add(peer)
             if tail.stored == tail.size:
                 peer.receipt(tail.state)
@@ -256,8 +258,12 @@ class Room:
             self._maker(),
             lambda outcome: self._written(outcome, lambda: self._note_stored(tail, state)),
         )
-        for reader in self.peers:
+
+    async def _wake_readers(self) -> None:
+        for number, reader in enumerate(list(self.peers), 1):
             reader.wake()
+            if number % _AT_ONCE == 0:  # whoever else has something to do does it
+                await trio.lowlevel.checkpoint()
 
     def _check_room(self, cost: int, is_new: bool) -> None:  # noqa: FBT001
         options = self._around.options

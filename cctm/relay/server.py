@@ -19,7 +19,6 @@ from typing import Final
 
 import trio
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.trio.server import ServerConnection, serve
 
@@ -30,7 +29,8 @@ from cctm.relay.addresses import client_of, is_loopback, own_names
 from cctm.relay.limits import Buckets
 from cctm.relay.options import Options
 from cctm.relay.refusals import RefusedError
-from cctm.relay.session import Closed, Relay, Session
+from cctm.relay.session import Relay, Session
+from cctm.relay.websocket import WebSocket
 
 PATH: Final = "/sync/0"
 PING_S: Final = 25.0  # proxies drop what is silent for a minute
@@ -42,25 +42,6 @@ NEW_PER_S: Final = 20.0  # connections, of one address
 NEW_BURST: Final = 200.0
 
 _LOG: Final = logging.getLogger("cctm.relay.websockets")
-
-
-class WebSocket:
-    """A connection of the library, as a session uses it."""
-
-    def __init__(self, connection: ServerConnection) -> None:
-        self._connection = connection
-
-    async def receive(self) -> bytes | str:
-        try:
-            return await self._connection.recv()
-        except ConnectionClosed:
-            raise Closed from None
-
-    async def send(self, frame: bytes) -> None:
-        try:
-            await self._connection.send(frame)
-        except ConnectionClosed:
-            raise Closed from None
 
 
 class Server:

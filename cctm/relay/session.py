@@ -64,11 +64,23 @@ class Closed(Exception):  # noqa: N818  it is no error
 
 
 class Socket(Protocol):
-    """A WebSocket. Both raise Closed."""
+    """A WebSocket."""
 
-    async def receive(self) -> bytes | str: ...
+    async def receive(self) -> bytes | str:
+        """The next message. Raises Closed."""
 
-    async def send(self, frame: bytes) -> None: ...
+    async def send(self, frame: bytes) -> None:
+        """Send a message, and what `offer` left. Raises Closed."""
+
+    def offer(self, frame: bytes) -> bool:
+        """Send a message if nothing has to be waited for; False: it was not sent."""
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether a part of what `offer` took is still to be sent."""
+
+    async def flush(self) -> None:
+        """Send that. Raises Closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,7 @@ class Session:
         self._live_bytes = 0
         self._parts: Iterator[bytes] = iter(())
         self._wake = trio.Event()
+        self._is_waiting = False  # the sending task, for something to send
         self._is_ending = False
         self._scope = trio.CancelScope()
 
@@ -130,7 +143,9 @@ class Session:
         self._wake.set()
 
     def wake(self) -> None:
-        self._wake.set()
+        # Most readers are level, and their sockets empty: no task needs to run for them.
+        if self._wake.is_set() or not self._is_waiting or not self._push():
+            self._wake.set()
 
     def allow(self, verbs: Verb) -> None:
         if self.verbs & ~verbs:
@@ -293,8 +308,12 @@ class Session:
                     self._relay.metrics.sent_bytes += len(frame)
                 elif self._is_ending:
                     break
+                elif self._socket.has_rest:
+                    await self._socket.flush()
                 else:
+                    self._is_waiting = True
                     await self._wake.wait()
+                    self._is_waiting = False
         self._scope.cancel()
 
     def _next_queued(self) -> bytes | None:
@@ -331,11 +350,27 @@ class Session:
         assert self._room is not None
         records = await self._room.read(cursor.tail, cursor.next, cursor.until)
         frames = iter(cursor.tail.frames(cursor.next, records))
-        cursor.next += len(records)
-        if cursor.is_over and cursor.next >= cursor.asked_end:
-            self._cursors.finish(cursor)
+        self._advance(cursor, len(records))
         self._parts = frames
         return next(self._parts)
+
+    def _advance(self, cursor: Cursor, number: int) -> None:
+        cursor.next += number
+        if cursor.is_over and cursor.next >= cursor.asked_end:
+            self._cursors.finish(cursor)
+
+    def _push(self) -> bool:
+        """Send records, as far as that needs no waiting. Whether nothing is left to be done."""
+        while (cursor := self._cursors.next()) is not None:
+            if cursor.lags or not cursor.has_more or cursor.next < cursor.tail.first:
+                return False
+            records = cursor.tail.from_memory(cursor.next, cursor.until)
+            frames = cursor.tail.frames(cursor.next, records)
+            if len(frames) > 1 or not self._socket.offer(frames[0]):
+                return False
+            self._relay.metrics.sent_bytes += len(frames[0])
+            self._advance(cursor, len(records))
+        return not self._socket.has_rest
 
     def _finish(self, cursor: Cursor) -> bytes:
         self._cursors.finish(cursor)
