@@ -196,6 +196,10 @@ class MemorySocket:
 
     has_rest = False
 
+    @property
+    def has_next(self):
+        return self.waiting > 0
+
     async def flush(self):
         raise AssertionError("there is no rest")
 

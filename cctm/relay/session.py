@@ -56,6 +56,7 @@ HANDSHAKE_S: Final = 10.0
 ENDING_S: Final = 5.0
 MOST_LIVE: Final = 256
 MOST_LIVE_BYTES: Final = 256 * 1024
+TOGETHER: Final = 64  # messages of one sender, at most, before readers are told
 MESSAGE_COST_BYTES: Final = 256  # what a message costs besides its bytes, of the rate
 
 
@@ -74,6 +75,10 @@ class Socket(Protocol):
 
     def offer(self, frame: bytes) -> bool:
         """Send a message if nothing has to be waited for; False: it was not sent."""
+
+    @property
+    def has_next(self) -> bool:
+        """Whether another message has come already."""
 
     @property
     def has_rest(self) -> bool:
@@ -110,6 +115,7 @@ class Session:
         self._live: deque[bytes] = deque()
         self._live_bytes = 0
         self._parts: Iterator[bytes] = iter(())
+        self._untold = 0  # messages with records, of which the readers do not know
         self._wake = trio.Event()
         self._is_waiting = False  # the sending task, for something to send
         self._is_ending = False
@@ -203,6 +209,14 @@ class Session:
                 await self._do(effect.message)
             else:
                 self._perform([effect])
+        # What comes in one go, readers get in one go.
+        if (
+            self._room is not None
+            and self._untold
+            and (self._untold >= TOGETHER or not self._socket.has_next)
+        ):
+            self._untold = 0
+            await self._room.wake_readers()
         if self._serving.state is State.OPEN:
             bucket = self._relay.rates.of(self.member)
             wait_s = bucket.take(len(data) + MESSAGE_COST_BYTES, trio.current_time())
@@ -255,6 +269,8 @@ class Session:
 
     def _leave(self, room: Room) -> None:
         room.leave(self)
+        for reader in room.peers if self._untold else ():
+            reader.wake()
         self._relay.journal.note("left", channel=room.channel, member=self.member)
 
     async def _do(self, message: Append | AppendPart | Fetch | Follow | Live) -> None:
@@ -266,6 +282,7 @@ class Session:
                 if run is not None:
                     await self._relay.store.room()
                     await room.append(self, run)
+                    self._untold += 1
             case Fetch(log, first, number):
                 self._fetch(room.tails.get(LogId(log)), log, first, number)
             case Follow(log, first):

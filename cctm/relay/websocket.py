@@ -60,6 +60,10 @@ class WebSocket:
         return True
 
     @property
+    def has_next(self) -> bool:
+        return self._connection.recv_messages.recv_frames.statistics().current_buffer_used > 0
+
+    @property
     def has_rest(self) -> bool:
         return bool(self._connection.protocol.writes)
 
