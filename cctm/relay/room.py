@@ -189,7 +189,7 @@ class Room:
     # --- records
 
     async def append(self, peer: Peer, run: Records) -> None:
-        """Take records of a log of *peer*'s own; *peer* has the readers woken.
+        """Take records of a log of *peer*'s own.
 
         Raises:
             RefusedError: they are not its to write, do not continue the log, or there is no room.
@@ -209,6 +209,7 @@ class Room:
             fresh = run.records[len(known) :]
             if fresh:
                 self._take(peer, tail, fresh)
+                await self._wake_readers()
             self._appenders.setdefault(run.log, set()).add(peer)
             if tail.stored == tail.size:
                 peer.receipt(tail.state)
@@ -258,8 +259,7 @@ class Room:
             lambda outcome: self._written(outcome, lambda: self._note_stored(tail, state)),
         )
 
-    async def wake_readers(self) -> None:
-        """There are new records."""
+    async def _wake_readers(self) -> None:
         for number, reader in enumerate(list(self.peers), 1):
             reader.wake()
             if number % _AT_ONCE == 0:  # whoever else has something to do does it

@@ -8,6 +8,7 @@
 - The receiving task never waits for a send. What it queues is bounded: receipts by the number of logs, live messages
   by their number and bytes (the oldest is dropped). Records are not queued: they are pulled when the socket has taken
   the last.
+- What comes in one go is verified, stored and passed on in one go: one signature vouches for all of it.
 - A refusal is the last that is sent, and sent within 5 seconds, or not.
 - Whoever does not show a key within 10 seconds is let go.
 """
@@ -37,7 +38,7 @@ from cctm.protocol.sync.messages import (
 from cctm.protocol.sync.messages import (
     Tail as Follow,
 )
-from cctm.protocol.sync.records import Joiner, Records
+from cctm.protocol.sync.records import Gathered, Joiner, Records
 from cctm.protocol.sync.serving import Admit, Do, Effect, End, Keep, Reason, Reply, Serving, State
 from cctm.relay import refusals
 from cctm.relay.cursors import Cursor, Cursors
@@ -56,7 +57,6 @@ HANDSHAKE_S: Final = 10.0
 ENDING_S: Final = 5.0
 MOST_LIVE: Final = 256
 MOST_LIVE_BYTES: Final = 256 * 1024
-TOGETHER: Final = 64  # messages of one sender, at most, before readers are told
 MESSAGE_COST_BYTES: Final = 256  # what a message costs besides its bytes, of the rate
 
 
@@ -115,7 +115,7 @@ class Session:
         self._live: deque[bytes] = deque()
         self._live_bytes = 0
         self._parts: Iterator[bytes] = iter(())
-        self._untold = 0  # messages with records, of which the readers do not know
+        self._gathered = Gathered()
         self._wake = trio.Event()
         self._is_waiting = False  # the sending task, for something to send
         self._is_ending = False
@@ -192,6 +192,7 @@ class Session:
                     if self._serving.state is State.OPEN:
                         handshake.deadline = inf
             except Closed:
+                await self._append_last()
                 self._scope.cancel()
             except RefusedError as refusal:
                 self.refuse(refusal)
@@ -206,17 +207,13 @@ class Session:
             if isinstance(effect, Admit):
                 await self._admit(effect, uses)
             elif isinstance(effect, Do):
+                if not isinstance(effect.message, Append | AppendPart):
+                    await self._append_gathered()
                 await self._do(effect.message)
             else:
                 self._perform([effect])
-        # What comes in one go, readers get in one go.
-        if (
-            self._room is not None
-            and self._untold
-            and (self._untold >= TOGETHER or not self._socket.has_next)
-        ):
-            self._untold = 0
-            await self._room.wake_readers()
+        if not self._socket.has_next:
+            await self._append_gathered()
         if self._serving.state is State.OPEN:
             bucket = self._relay.rates.of(self.member)
             wait_s = bucket.take(len(data) + MESSAGE_COST_BYTES, trio.current_time())
@@ -269,8 +266,6 @@ class Session:
 
     def _leave(self, room: Room) -> None:
         room.leave(self)
-        for reader in room.peers if self._untold else ():
-            reader.wake()
         self._relay.journal.note("left", channel=room.channel, member=self.member)
 
     async def _do(self, message: Append | AppendPart | Fetch | Follow | Live) -> None:
@@ -279,10 +274,9 @@ class Session:
         match message:
             case Append() | AppendPart():
                 run = self._join(message)
-                if run is not None:
-                    await self._relay.store.room()
-                    await room.append(self, run)
-                    self._untold += 1
+                if run is not None and not self._gathered.add(run):
+                    await self._append_gathered()
+                    self._gathered.add(run)
             case Fetch(log, first, number):
                 self._fetch(room.tails.get(LogId(log)), log, first, number)
             case Follow(log, first):
@@ -293,6 +287,17 @@ class Session:
             case Live():
                 self._relay.metrics.live += 1
                 room.live(self, message)
+
+    async def _append_gathered(self) -> None:
+        run = self._gathered.take()
+        if run is not None:
+            assert self._room is not None  # it is open
+            await self._relay.store.room()
+            await self._room.append(self, run)
+
+    async def _append_last(self) -> None:
+        with suppress(RefusedError):  # nobody is there to hear it
+            await self._append_gathered()
 
     def _join(self, message: Append | AppendPart) -> Records | None:
         before = self._joiner.held_bytes

@@ -109,3 +109,36 @@ class Joiner:
         record = b"".join(self._parts)
         self._of, self._parts, self._bytes = None, [], 0
         return Records(LogId(part.log), part.seq, [record])
+
+
+class Gathered:
+    """Records that came in several messages and follow each other, to be taken in one go: 256 KiB, or a single one."""
+
+    def __init__(self) -> None:
+        self._first = 0
+        self._log: LogId | None = None
+        self._records: list[bytes] = []
+        self._bytes = 0
+
+    def add(self, run: Records) -> bool:
+        """Whether *run* goes on where the others end, and there was room."""
+        size = sum(map(len, run.records))
+        if self._log is None:
+            self._log, self._first = run.log, run.first
+        elif (
+            run.log != self._log
+            or run.first != self._first + len(self._records)
+            or self._bytes + size > MAX_RECORDS_BYTES
+        ):
+            return False
+        self._records += run.records
+        self._bytes += size
+        return True
+
+    def take(self) -> Records | None:
+        """All of them; None: there are none."""
+        if self._log is None:
+            return None
+        run = Records(self._log, self._first, self._records)
+        self._log, self._records, self._bytes = None, [], 0
+        return run

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cctm.protocol.entry import MAX_WIRE_BYTES
 from cctm.protocol.errors import MalformedError
 from cctm.protocol.sync import messages as m
-from cctm.protocol.sync.records import Joiner, Records, cut_appends, cut_entries
+from cctm.protocol.sync.records import Gathered, Joiner, Records, cut_appends, cut_entries
 from samples import drawn
 
 LOG = drawn("log")
@@ -75,3 +75,29 @@ def test_no_room_is_taken_on_the_word_of_a_total():
     joiner = Joiner()
     assert joiner.take_untrusted(m.AppendPart(LOG, 0, 0, MAX_WIRE_BYTES, bytes(256 * KIB))) is None
     assert joiner.held_bytes == 256 * KIB
+
+
+def test_records_that_follow_each_other_are_gathered():
+    gathered = Gathered()
+    assert gathered.take() is None
+    assert gathered.add(Records(LOG, 3, [b"a", b"b"]))
+    assert gathered.add(Records(LOG, 5, [b"c"]))
+    for other in (Records(LOG, 5, [b"c"]), Records(LOG, 7, [b"d"]), Records(drawn("other"), 6, [b"d"])):
+        assert not gathered.add(other)
+    assert gathered.take() == Records(LOG, 3, [b"a", b"b", b"c"])
+    assert gathered.take() is None
+
+
+def test_no_more_is_gathered_than_goes_into_a_message():
+    gathered = Gathered()
+    assert gathered.add(Records(LOG, 0, [LARGE]))
+    assert not gathered.add(Records(LOG, 1, [b"x"]))
+    assert gathered.take() == Records(LOG, 0, [LARGE])
+    assert gathered.add(Records(LOG, 1, [bytes(200 * KIB)]))
+    assert not gathered.add(Records(LOG, 2, [bytes(100 * KIB)]))
+
+
+def test_an_empty_run_is_handed_on_as_it_came():
+    gathered = Gathered()
+    assert gathered.add(Records(LOG, 3, []))
+    assert gathered.take() == Records(LOG, 3, [])
