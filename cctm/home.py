@@ -33,7 +33,7 @@ SHORT_SOCKETS_PARENT: Final = "/tmp"  # noqa: S108  its own directory below it i
 _ADVICE_ELSEWHERE: Final = "Set CCTM_HOME to a directory that you may write to."
 # What a directory may hold to be taken for ours; a name may go on after these.
 _OURS: Final = (
-    *("archive", "catalogue.sqlite", "device.key", "state", "config.toml"),
+    *("archive", "catalogue.sqlite", "device.key", "state", "config.toml", "relay.sqlite"),
     *("control.sock", "keeper.sock", "agent", "start.lock", "start.failed", "daemon.lock", "keeper.lock"),
     *("daemon.log", "keeper.log"),
 )

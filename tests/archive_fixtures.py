@@ -29,7 +29,7 @@ from cctm.protocol.keys import (
     WriterKey,
     channel_id,
 )
-from cctm.protocol.log import LogWriter
+from cctm.protocol.log_writer import LogWriter
 
 WALL_US = 1_700_000_000_000_000
 

@@ -1,5 +1,6 @@
 """What is fuzzed of cctm.protocol: every function on bytes from anywhere."""
 
+from cctm.protocol import contents
 from cctm.protocol import entry as en
 from cctm.protocol import grant as gr
 from cctm.protocol.codec import decode_untrusted, encode, expect_array, expect_bytes
@@ -62,7 +63,7 @@ CODED = [code(encode_events(events)) for events in ([OUTPUT], DATA_EVENTS, [OUTP
 
 def _open_sealed_code(padded: bytes) -> object:
     """What a holder of the key can do to a reader: anything may be inside the seal."""
-    return en.open_events(DATA_PLACE, KEY, seal(KEY, nonce(1), padded, en.header(DATA_PLACE)))
+    return contents.open_events(DATA_PLACE, KEY, seal(KEY, nonce(1), padded, en.header(DATA_PLACE)))
 
 
 def _admit(batch: bytes) -> None:
@@ -124,7 +125,7 @@ def targets() -> list[Target]:
         Target("frame", unframe_untrusted, [frame(b""), frame(STREAM), frame(drawn("x") * 9)], MALFORMED),
         Target(
             "sealed body",
-            lambda data: en.open_events(DATA_PLACE, KEY, data),
+            lambda data: contents.open_events(DATA_PLACE, KEY, data),
             [CHAIN[3].entry.body],
             SEALED,
         ),

@@ -37,7 +37,7 @@ from cctm.protocol.keys import (
     WriterKey,
     channel_id,
 )
-from cctm.protocol.log import LogWriter
+from cctm.protocol.log_writer import LogWriter
 
 
 def drawn(label: str, size: int = 32) -> bytes:

@@ -7,7 +7,7 @@ from cctm.protocol.access import Role
 from cctm.protocol.entry import Entry, EntryKind, OpenBody, Sealed
 from cctm.protocol.grant import Table
 from cctm.protocol.keys import EpochSecret, WriterKey, channel_id
-from cctm.protocol.log import LogWriter
+from cctm.protocol.log_writer import LogWriter
 from samples import begin, host_writer, nonce
 
 u63 = st.integers(0, 2**63 - 1)

@@ -31,7 +31,8 @@ from cctm.protocol.keys import (
     LogId,
     StreamId,
 )
-from cctm.protocol.seal import NONCE_BYTES, unwrap, wrap
+from cctm.protocol.seal import unwrap, wrap
+from cctm.protocol.sizes import NONCE_BYTES
 
 from .about import About, State, decode_about_untrusted, encode_about
 from .database import CatalogueDamagedError, CatalogueMissingError, Database

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cctm.protocol.access import Role, authority, check_entry, cut_of
-from cctm.protocol.entry import EntryKind, open_events
+from cctm.protocol.contents import open_events
+from cctm.protocol.entry import EntryKind
 from cctm.protocol.errors import MalformedError, OpenError
 from cctm.protocol.events import Event
 from cctm.protocol.grant import Table, open_grant_untrusted, open_table_untrusted

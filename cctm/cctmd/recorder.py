@@ -35,8 +35,8 @@ from cctm.protocol.keys import (
     StreamId,
     WriterKey,
 )
-from cctm.protocol.log import LogWriter
-from cctm.protocol.seal import NONCE_BYTES
+from cctm.protocol.log_writer import LogWriter
+from cctm.protocol.sizes import NONCE_BYTES
 
 BATCH_BYTES: Final = 64 * 1024
 BATCH_US: Final = 8_000

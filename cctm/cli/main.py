@@ -30,6 +30,7 @@ COMMANDS: Final = (
     "du",
     "prune",
     "daemon",
+    "relay",
     "help",
 )
 

@@ -1,17 +1,25 @@
 """The protocol: values and state machines, bytes in, bytes and effects out.
 
-    errors    what can go wrong, and whose fault it is
-    codec     canonical MessagePack: one value, one encoding
-    keys      keys, ids, signatures; every hash has a person of its own
-    seal      padding, compression, ciphers
-    events    what happened: one class per fact
-    entry     a batch of events: sealed, chained, signed
-    log       one writer's chain of entries, written and verified
-    access    who may write what
-    grant     who gets the secrets
-    control   what daemon and clients say to each other
+    errors     what can go wrong, and whose fault it is
+    codec      canonical MessagePack: one value, one encoding
+    keys       keys, ids, signatures; every hash has a person of its own
+    sizes      how large what is sealed becomes
+    seal       padding, compression, ciphers
+    events     what happened: one class per fact
+    entry      a batch of events: where it stands, chained and signed
+    contents   what is in it, sealed
+    log        one writer's chain of entries, verified
+    log_writer … and written
+    access     who may write what
+    grant      who gets the secrets
+    tables     messages by number
+    link       a capability as text, to be pasted
+    admission  whom a relay lets in
+    control    what daemon and clients say to each other
+    sync       what peers say to each other
 
 Each module uses only those above it. None touches a socket, a clock, a disk or a source of randomness: time,
 nonces and seeds are arguments. A function on bytes from anywhere ends in `_untrusted` and raises the errors
-of `errors.py` only. SPEC.md §1–5, 8, 10 and 11 say the same in prose.
+of `errors.py` only. What decrypts is in `seal`, and in `contents`, `log_writer` and `grant`, which use it: a relay
+imports none of the four. SPEC.md §1–5, 8, 10, 11, 14 and 15 say the same in prose.
 """

@@ -1,4 +1,4 @@
-"""Entries: batches of events, sealed, chained and signed (SPEC.md §4).
+"""Entries: batches of events, sealed (see `contents`), chained and signed (SPEC.md §4). Needs no key.
 
     header = canonical ["cctm entry", 0, channel(32), log(32), seq, kind, key_id(32), prev(32)]
     body   = nonce(24) ‖ XChaCha20-Poly1305(entry key, nonce, pad(code(events)), aad = header)
@@ -6,19 +6,15 @@
     sig    = Ed25519(writer, statement("cctm sign entry", channel, digest))
     hash   = H("cctm hash", digest ‖ sig)                  the next entry's prev
 
-**Invariants**
+**Invariant**
 
 - The header is rebuilt from where the entry stands, never parsed: an entry that is moved does not verify or
   open.
-- `open_events` is called only after the entry's signature, or that of a later entry of its chain, was
-  verified.
-- The kind says what events may be inside (SPEC.md §4): who cannot decrypt sees no more than the kind.
 
 *Not* protected: kind, padded size, time of arrival and number of entries.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -31,18 +27,8 @@ from .codec import (
     expect_fields,
     expect_int,
 )
-from .errors import LocalError, MalformedError
-from .events import (
-    MAX_DATA_BYTES,
-    MAX_KEYFRAME_BYTES,
-    Closed,
-    Event,
-    Keyframe,
-    LogHead,
-    decode_events_untrusted,
-    encode_events,
-    expect_log_head,
-)
+from .errors import MalformedError
+from .events import MAX_KEYFRAME_BYTES, LogHead, expect_log_head
 from .keys import (
     HASH_BYTES,
     INCARNATION_BYTES,
@@ -50,7 +36,6 @@ from .keys import (
     SIG_BYTES,
     ChannelId,
     Digest,
-    EntryKey,
     Incarnation,
     KeyId,
     LogId,
@@ -58,15 +43,7 @@ from .keys import (
     hash32,
     statement,
 )
-from .seal import (
-    CODE_HEAD_BYTES,
-    SEALED_OVERHEAD_BYTES,
-    code,
-    decode_code_untrusted,
-    open_sealed,
-    padded_size,
-    seal,
-)
+from .sizes import CODE_HEAD_BYTES, SEALED_OVERHEAD_BYTES, padded_size
 
 VERSION: Final = 0
 # The largest keyframe, if it does not compress: 33 MiB and 40 bytes.
@@ -179,67 +156,6 @@ def signed_statement(channel: ChannelId, entry_digest: bytes) -> bytes:
 def entry_hash(entry_digest: bytes, sig: bytes) -> Digest:
     """The next entry's prev. It covers the signature too: the newest one vouches for all before it."""
     return Digest(hash32(b"cctm hash", entry_digest + sig))
-
-
-def fits(kind: EntryKind, events: Sequence[Event]) -> bool:
-    """Whether an entry of *kind* may hold *events*."""
-    kinds = [type(event) for event in events]
-    if kind is EntryKind.KEYFRAME:
-        return kinds == [Keyframe]
-    if kind is EntryKind.CLOSE:
-        return kinds[-1:] == [Closed] and _is_data(kinds[:-1])
-    return kind is EntryKind.DATA and bool(kinds) and _is_data(kinds)
-
-
-def _is_data(kinds: Sequence[type[Event]]) -> bool:
-    return Keyframe not in kinds and Closed not in kinds
-
-
-def max_plain_bytes(kind: EntryKind) -> int:
-    return MAX_KEYFRAME_BYTES if kind is EntryKind.KEYFRAME else MAX_DATA_BYTES
-
-
-def seal_events(place: Place, key: EntryKey, events: Sequence[Event], nonce: bytes) -> bytes:
-    """The body of the entry at *place*.
-
-    Args:
-        nonce: 24 fresh random bytes.
-    Raises:
-        LocalError: *events* do not fit the kind, or are too large.
-    """
-    return seal_events_below(place.kind, header(place), key, events, nonce)
-
-
-def seal_events_below(
-    kind: EntryKind, head: bytes, key: EntryKey, events: Sequence[Event], nonce: bytes
-) -> bytes:
-    """`seal_events`, for one who has the header already."""
-    if not fits(kind, events):
-        raise LocalError(f"events that do not fit {kind.name}")
-    plain = encode_events(events)
-    if len(plain) > max_plain_bytes(kind):
-        raise LocalError("plain size")
-    return seal(key, nonce, code(plain), head)
-
-
-def open_events(place: Place, key: EntryKey, body: bytes) -> list[Event]:
-    """Open *body*, of the verified entry at *place*.
-
-    Args:
-        place: bound as associated data.
-        key: of the place's log and of the epoch that its key_id names.
-    Raises:
-        OpenError: any failure to decrypt. Why is not said, on purpose.
-        MalformedError: the writer sealed what no honest writer seals; the entry is void.
-    """
-    most = max_plain_bytes(place.kind)
-    events = decode_events_untrusted(
-        decode_code_untrusted(open_sealed(key, body, header(place)), most),
-        most,
-    )
-    if not fits(place.kind, events):
-        raise MalformedError("events that do not fit their entry")
-    return events
 
 
 def encode_wire(entry: Entry, previous: KeyId | None) -> bytes:

@@ -38,18 +38,8 @@ from .entry import EntryKind, Place, header
 from .errors import LocalError, MalformedError, OpenError
 from .events import LogHead, expect_log_head
 from .keys import HASH_BYTES, PUBLIC_BYTES, ChannelId, DeviceKeys, EpochSecret, WriterId, grant_key, hash32
-from .seal import (
-    BOX_OVERHEAD_BYTES,
-    NONCE_BYTES,
-    PAD_FLOOR_BYTES,
-    SEALED_OVERHEAD_BYTES,
-    box,
-    frame,
-    open_sealed,
-    seal,
-    unbox,
-    unframe_untrusted,
-)
+from .seal import BOX_OVERHEAD_BYTES, box, frame, open_sealed, seal, unbox, unframe_untrusted
+from .sizes import NONCE_BYTES, PAD_FLOOR_BYTES, SEALED_OVERHEAD_BYTES
 
 MIN_BOXES: Final = 4
 MAX_BOXES: Final = 1_024

@@ -1,4 +1,4 @@
-"""Every primitive that hides something: padding, compression, ciphers (SPEC.md §2.2, §4.1, §4.2).
+"""Every primitive that hides something: compression, ciphers (SPEC.md §2.2, §4.1, §4.2).
 
     code   = method(u8) ‖ plain size(u32) ‖ coded size(u32) ‖ coded
     framed = size(u32) ‖ plain
@@ -33,13 +33,9 @@ from nacl.exceptions import RuntimeError as SodiumError
 
 from .codec import Encodable, encode
 from .errors import LocalError, MalformedError, OpenError
+from .sizes import CODE_HEAD_BYTES, NONCE_BYTES, PAD_FLOOR_BYTES, SEALED_OVERHEAD_BYTES, padded_size
 
-NONCE_BYTES: Final = 24
-TAG_BYTES: Final = 16
-SEALED_OVERHEAD_BYTES: Final = NONCE_BYTES + TAG_BYTES
 BOX_OVERHEAD_BYTES: Final = 48  # ephemeral public key and tag
-CODE_HEAD_BYTES: Final = 9
-PAD_FLOOR_BYTES: Final = 64
 COMPRESS_FROM_BYTES: Final = 512
 
 # What a device wraps, each with its context: (channel), (channel, epoch number), (channel).
@@ -54,24 +50,6 @@ _SIZE_BYTES: Final = 4
 # Taking one and putting it back are atomic.
 _compressors: Final[list[zstandard.ZstdCompressor]] = []
 _decompressors: Final[list[zstandard.ZstdDecompressor]] = []
-
-
-def padme(size: int) -> int:
-    """The size to which *size* is rounded up: at most 12 % more, and few sizes are left to tell apart.
-
-    Source: Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs",
-        2019.
-    """
-    if size < 2:
-        return size
-    exponent = size.bit_length() - 1
-    low_bits = exponent - exponent.bit_length()
-    mask = (1 << low_bits) - 1
-    return (size + mask) & ~mask
-
-
-def padded_size(size: int) -> int:
-    return max(PAD_FLOOR_BYTES, padme(size))
 
 
 def code(plain: bytes) -> bytes:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from cctm.protocol.entry import EntryKind
 from cctm.protocol.errors import ChainError
 from cctm.protocol.events import LogHead, Paused
-from cctm.protocol.log import LogVerifier, LogWriter
+from cctm.protocol.log import LogVerifier
+from cctm.protocol.log_writer import LogWriter
 from samples import EMPTY_KEYFRAME, entries, host_writer, nonce
 from strategies import host_chains
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cctm.protocol import contents
 from cctm.protocol import entry as en
 from cctm.protocol import grant as gr
 from cctm.protocol.codec import encode
@@ -13,15 +14,8 @@ from cctm.protocol.entry import EntryKind, Place
 from cctm.protocol.errors import MalformedError, OpenError
 from cctm.protocol.events import decode_events_untrusted, encode_events
 from cctm.protocol.keys import Digest, KeyId, entry_key, log_id
-from cctm.protocol.seal import (
-    code,
-    decode_code_untrusted,
-    frame,
-    padded_size,
-    unframe_untrusted,
-    unwrap,
-    wrap,
-)
+from cctm.protocol.seal import code, decode_code_untrusted, frame, unframe_untrusted, unwrap, wrap
+from cctm.protocol.sizes import padded_size
 from samples import CHANNEL, DEVICE, EPOCH, HOST, INCARNATION, OTHER_DEVICE
 from strategies import (
     epochs,
@@ -65,8 +59,8 @@ def test_changed_events_are_refused_or_encode_to_the_same_bytes(event, data):
 def test_sealed_events_open_at_their_place(kind_and_events, seq, prev, nonce):
     kind, batch = kind_and_events
     place = Place(CHANNEL, LOG, seq, kind, EPOCH.key_id, Digest(prev))
-    body = en.seal_events(place, KEY, batch, nonce)
-    assert en.open_events(place, KEY, body) == batch
+    body = contents.seal_events(place, KEY, batch, nonce)
+    assert contents.open_events(place, KEY, body) == batch
     assert len(body) <= 24 + 16 + padded_size(9 + len(encode_events(batch)))
 
 

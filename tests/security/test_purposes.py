@@ -14,7 +14,7 @@ from cctm.protocol.keys import hash32, log_id
 from cctm.protocol.seal import WRAP_ABOUT, WRAP_EPOCH, WRAP_WRITER, unwrap, wrap
 from samples import CHANNEL, DEVICE, EPOCH, HOST, INCARNATION, NEXT_EPOCH, nonce
 
-# SPEC.md §2 and §4. A new one is added here, to the specification and to the vectors.
+# SPEC.md §2, §4, §14 and §15. A new one is added here, to the specification and to the vectors.
 PERSONS = {
     "cctm dev sign",
     "cctm dev box",
@@ -27,6 +27,9 @@ PERSONS = {
     "cctm digest",
     "cctm hash",
     "cctm grant seed",
+    "cctm link",
+    "cctm link check",
+    "cctm invite",
 }
 WRAPS = (WRAP_WRITER, WRAP_EPOCH, WRAP_ABOUT)
 PURPOSES = {
@@ -37,6 +40,8 @@ PURPOSES = {
     "cctm wrap writer",
     "cctm wrap epoch",
     "cctm wrap about",
+    "cctm access",
+    "cctm relay proof",
 }
 
 LOG = log_id(HOST.public, CHANNEL, INCARNATION, 1)

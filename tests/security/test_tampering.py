@@ -5,16 +5,8 @@ import dataclasses
 import pytest
 
 from cctm.protocol.codec import encode
-from cctm.protocol.entry import (
-    EntryKind,
-    Place,
-    decode_record_untrusted,
-    digest,
-    encode_record,
-    entry_hash,
-    open_events,
-    seal_events,
-)
+from cctm.protocol.contents import open_events, seal_events
+from cctm.protocol.entry import EntryKind, Place, decode_record_untrusted, digest, encode_record, entry_hash
 from cctm.protocol.errors import ChainError, Flaw, MalformedError, OpenError
 from cctm.protocol.grant import open_grant_untrusted, open_table_untrusted
 from cctm.protocol.keys import Digest, EntryKey, KeyId, LogId, entry_key, log_id

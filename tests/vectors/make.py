@@ -6,13 +6,17 @@ They change only when the format does; a test holds them to what this makes, and
 from collections.abc import Mapping
 from pathlib import Path
 
+from cctm.protocol import contents
 from cctm.protocol import entry as en
 from cctm.protocol import grant as gr
 from cctm.protocol import keys as ks
+from cctm.protocol.admission import AccessList, Verb, proof_statement, sign_access
 from cctm.protocol.codec import encode
 from cctm.protocol.entry import EntryKind, Place
 from cctm.protocol.events import SHAPES, encode_events
-from cctm.protocol.seal import WRAP_ABOUT, WRAP_EPOCH, WRAP_WRITER, box, code, frame, padded_size, seal, wrap
+from cctm.protocol.link import Link, Origin, encode_link
+from cctm.protocol.seal import WRAP_ABOUT, WRAP_EPOCH, WRAP_WRITER, box, code, frame, seal, wrap
+from cctm.protocol.sizes import padded_size
 from tests import samples as sm
 
 FOLDER = Path(__file__).parent
@@ -148,6 +152,33 @@ def events() -> dict[str, Fields]:
     }
 
 
+def sharing() -> dict[str, Fields]:
+    link = Link(Origin("https", "relay.example", 443), sm.CHANNEL, sm.drawn("link", 16), 3, 7)
+    members = {sm.MEMBER.public: Verb.READ | Verb.LIVE, sm.DEVICE.sign_public: Verb.READ}
+    access = AccessList(sm.HOST.public, 5, members, 1_000_000)
+    signed = proof_statement(sm.CHANNEL, "https://relay.example", sm.drawn("challenge"), sm.drawn("nonce"))
+    return {
+        "link": {
+            "text": encode_link(link).encode(),
+            "channel": link.channel,
+            "secret": link.secret,
+            "generation": 3,
+            "epoch": 7,
+            "device_seed": link.device.seed,
+            "sign_public": link.device.sign_public,
+        },
+        "access": {"owner_seed": sm.HOST.seed, "version": 5, "signed": sign_access(access, sm.HOST)},
+        "proof": {
+            "member_seed": sm.MEMBER.seed,
+            "channel": sm.CHANNEL,
+            "challenge": sm.drawn("challenge"),
+            "nonce": sm.drawn("nonce"),
+            "statement": signed,
+            "proof": sm.MEMBER.sign(signed),
+        },
+    }
+
+
 def entries() -> dict[str, Fields]:
     sections: dict[str, Fields] = {
         "log": {
@@ -175,7 +206,7 @@ def entries() -> dict[str, Fields]:
             "record": en.encode_record(sealed),
         }
         if entry.kind not in {EntryKind.OPEN, EntryKind.GRANT}:
-            opened = en.open_events(place, ks.entry_key(sm.EPOCH, sm.CHANNEL, LOG), entry.body)
+            opened = contents.open_events(place, ks.entry_key(sm.EPOCH, sm.CHANNEL, LOG), entry.body)
             fields["events"] = encode_events(opened)
         sections[f"{entry.seq} {entry.kind.name.lower()}"] = fields
         previous = entry.key_id
@@ -216,6 +247,7 @@ FILES = {
     "events.txt": events,
     "entries.txt": entries,
     "grants.txt": grants,
+    "sharing.txt": sharing,
 }
 
 

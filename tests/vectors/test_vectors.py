@@ -1,5 +1,6 @@
 """The vectors hold: against our code, and against the primitives themselves, called as SPEC.md says."""
 
+import base64
 import hashlib
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from cctm.protocol.errors import MalformedError
 from cctm.protocol.events import SHAPES, decode_events_untrusted, encode_events
 from cctm.protocol.keys import LogId
 from cctm.protocol.log import LogVerifier
-from cctm.protocol.seal import decode_code_untrusted, padded_size, unframe_untrusted
+from cctm.protocol.seal import decode_code_untrusted, unframe_untrusted
+from cctm.protocol.sizes import padded_size
 from tests.vectors.make import FILES, FOLDER, render
 
 
@@ -194,6 +196,37 @@ def test_grants():
         assert framed[4 : 4 + int.from_bytes(framed[:4], "big")] == recipient["box_plain"]
 
 
+def test_sharing():
+    sections = read("sharing.txt")
+    link = raw(sections["link"])
+    before, token = bytes.fromhex(sections["link"]["text"]).decode().split("#")
+    assert base64.urlsafe_b64decode(before.rpartition("/")[2] + "=") == link["channel"]
+    checked = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    assert msgpack.unpackb(checked[4:]) == [0, link["secret"], 3, 7]
+    assert checked[:4] == blake(b"cctm link check", link["channel"] + checked[4:])[:4]
+    assert link["device_seed"] == blake(b"cctm link", link["channel"], link["secret"])
+    seed = blake(b"cctm dev sign", b"", link["device_seed"])
+    assert sodium.crypto_sign_seed_keypair(seed)[0] == link["sign_public"]
+    access = raw(sections["access"])
+    owner, listed, sig = msgpack.unpackb(access["signed"])
+    public, secret = sodium.crypto_sign_seed_keypair(access["owner_seed"])
+    assert owner == public
+    statement = msgpack.packb(["cctm access", blake(b"cctm channel", public), listed])
+    assert sodium.crypto_sign(statement, secret)[:64] == sig
+    assert msgpack.unpackb(listed)[0] == int(sections["access"]["version"])
+    proof = raw(sections["proof"])
+    fields = [
+        "cctm relay proof",
+        proof["channel"],
+        "https://relay.example",
+        proof["challenge"],
+        proof["nonce"],
+    ]
+    assert msgpack.packb(fields) == proof["statement"]
+    _, secret = sodium.crypto_sign_seed_keypair(proof["member_seed"])
+    assert sodium.crypto_sign(proof["statement"], secret)[:64] == proof["proof"]
+
+
 def try_box(boxed, recipient):
     try:
         return sodium.crypto_box_seal_open(boxed, recipient["box_public"], recipient["box_secret"])
@@ -206,6 +239,6 @@ def test_every_person_and_purpose_is_covered():
     checks = Path(__file__).read_text(encoding="utf-8")
     for person in (
         *("cctm dev sign", "cctm dev box", "cctm dev wrap", "cctm channel", "cctm log", "cctm key id"),
-        *("cctm entry key", "cctm grant key", "cctm digest", "cctm hash"),
+        *("cctm entry key", "cctm grant key", "cctm digest", "cctm hash", "cctm link", "cctm link check"),
     ):
         assert f'b"{person}"' in checks

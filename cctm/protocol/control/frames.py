@@ -2,18 +2,17 @@
 
     frame = length(u32, big-endian) ‖ canonical [type, fields…]
 
-Invariants: `MESSAGES` is the whole protocol. A type that is not in it, a wrong number of fields or a field of
-another kind than its dataclass says is malformed. Integers are unsigned and below 2^63. Types are never
-renumbered.
+Invariants: `MESSAGES` is the whole protocol, a table as in protocol/tables.py.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
-from cctm.protocol.codec import Value, decode_untrusted, encode
+from cctm.protocol.codec import encode
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.replies import Row
-from cctm.protocol.errors import LocalError, MalformedError
+from cctm.protocol.errors import MalformedError
+from cctm.protocol.tables import Table
 
 VERSION: Final = 0
 MAX_FRAME: Final = 1024 * 1024
@@ -74,53 +73,9 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     85: replies.Shares,
     86: replies.Screen,
 }
-TYPES: Final = {message: number for number, message in MESSAGES.items()}
+TABLE: Final = Table(MESSAGES, max_bytes=MAX_FRAME, max_items=MAX_FRAME_ITEMS, rows=(Row,))
 
-
-def _unsigned(value: Value) -> bool:
-    return type(value) is int and 0 <= value < 1 << 63
-
-
-def _list_of(check: Callable[[Value], bool]) -> Callable[[Value], bool]:
-    return lambda value: isinstance(value, list) and all(map(check, value))
-
-
-def _or_nil(check: Callable[[Value], bool]) -> Callable[[Value], bool]:
-    return lambda value: value is None or check(value)
-
-
-def _is_bytes(value: Value) -> bool:
-    return isinstance(value, bytes)
-
-
-# What each field type of a message accepts. A message with a field of another type fails at import.
-_CHECKS: Final[dict[object, Callable[[Value], bool]]] = {
-    int: _unsigned,
-    bool: lambda value: isinstance(value, bool),
-    bytes: _is_bytes,
-    str: lambda value: isinstance(value, str),
-    int | None: _or_nil(_unsigned),
-    bytes | None: _or_nil(_is_bytes),
-    list[bytes]: _list_of(_is_bytes),
-    list[list[bytes]]: _list_of(_list_of(_is_bytes)),
-    list[Value]: lambda value: isinstance(value, list),
-    list[Row]: lambda value: isinstance(value, list) and all(_fits(Row, row) for row in value),
-}
-_SHAPES: Final = {
-    message: tuple(_CHECKS[kind] for kind in message.__annotations__.values()) for message in (*TYPES, Row)
-}
-
-
-def _fits(message: type[tuple[object, ...]], values: Value) -> bool:
-    shape = _SHAPES[message]
-    return (
-        isinstance(values, list)
-        and len(values) == len(shape)
-        and all(check(value) for check, value in zip(shape, values, strict=True))
-    )
-
-
-_OUTPUT: Final = bytes((0x90 + 1 + len(replies.Output._fields), TYPES[replies.Output]))
+_OUTPUT: Final = bytes((0x90 + 1 + len(replies.Output._fields), TABLE.types[replies.Output]))
 
 
 def encode_message(message: tuple[object, ...]) -> bytes:
@@ -129,10 +84,7 @@ def encode_message(message: tuple[object, ...]) -> bytes:
     Raises:
         LocalError: no frame can hold it, or its text is not Unicode.
     """
-    fields: tuple[Any, ...] = message
-    body = encode([TYPES[type(message)], *fields])
-    if len(body) > MAX_FRAME:
-        raise LocalError("control message above the limit")
+    body = TABLE.encode(message)
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 
@@ -154,17 +106,7 @@ def decode_message_untrusted(body: bytes | memoryview) -> tuple[object, ...]:
     Raises:
         MalformedError: not a message of the table.
     """
-    values = decode_untrusted(body, MAX_FRAME, MAX_FRAME_ITEMS)
-    if not isinstance(values, list) or not values or type(values[0]) is not int:
-        raise MalformedError("control message")
-    message = MESSAGES.get(values[0])
-    if message is None or not _fits(message, values[1:]):
-        raise MalformedError("control message")
-    fields: list[Any] = values[1:]  # what they are was just checked
-    if message is replies.Listing:
-        return replies.Listing([Row(*row) for row in fields[0]], fields[1])
-    make: Callable[..., tuple[object, ...]] = message
-    return make(*fields)
+    return TABLE.decode_untrusted(body)
 
 
 class FrameReader:

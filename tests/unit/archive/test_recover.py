@@ -24,7 +24,7 @@ from cctm.archive.storage import LogRef
 from cctm.protocol.entry import EntryKind, encode_record
 from cctm.protocol.events import Gap, How, Keyframe, LogHead, Marked, Opened, Output
 from cctm.protocol.keys import WriterKey
-from cctm.protocol.log import LogWriter
+from cctm.protocol.log_writer import LogWriter
 from memory_disk import MemoryDisk
 
 

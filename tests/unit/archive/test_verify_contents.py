@@ -17,7 +17,7 @@ from cctm.archive.storage import LogRef
 from cctm.protocol.entry import EntryKind, digest, encode_record
 from cctm.protocol.events import Gap, Marked, Output
 from cctm.protocol.keys import DeviceKeys, WriterKey
-from cctm.protocol.log import LogWriter
+from cctm.protocol.log_writer import LogWriter
 from verification import faults, report_on
 
 

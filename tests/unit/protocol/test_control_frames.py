@@ -8,7 +8,7 @@ from cctm.protocol.control.frames import (
     LENGTH_BYTES,
     MAX_FRAME,
     MESSAGES,
-    TYPES,
+    TABLE,
     FrameReader,
     decode_message_untrusted,
     encode_message,
@@ -26,7 +26,7 @@ def body(frame):
 
 
 def parts(message):
-    return [TYPES[type(message)], *message]
+    return [TABLE.types[type(message)], *message]
 
 
 @pytest.mark.parametrize("message", SAMPLES, ids=lambda message: type(message).__name__)
@@ -74,7 +74,7 @@ def test_a_row_with_a_field_of_another_kind_or_out_of_range_is_refused(index):
         row = list(ROW)
         row[index] = bad
         with pytest.raises(MalformedError):
-            decode_message_untrusted(encode([TYPES[replies.Listing], [row], False]))
+            decode_message_untrusted(encode([TABLE.types[replies.Listing], [row], False]))
 
 
 @pytest.mark.parametrize("message", SAMPLES, ids=lambda message: type(message).__name__)

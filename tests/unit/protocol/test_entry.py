@@ -4,11 +4,12 @@ import dataclasses
 
 import pytest
 
+from cctm.protocol import contents
 from cctm.protocol import entry as en
 from cctm.protocol.codec import encode
 from cctm.protocol.entry import EntryKind
 from cctm.protocol.errors import LocalError, MalformedError
-from cctm.protocol.events import MAX_DATA_BYTES, MAX_KEYFRAME_BYTES, Output
+from cctm.protocol.events import MAX_DATA_BYTES, MAX_KEYFRAME_BYTES, Output, encode_events
 from cctm.protocol.keys import NO_KEY, ZERO, Digest, entry_key, hash32, log_id, verify
 from cctm.protocol.seal import code, seal
 from samples import (
@@ -64,8 +65,8 @@ def test_digest_signature_and_hash_cover_header_body_and_each_other():
     ],
 )
 def test_sealed_events_open(kind, events):
-    body = en.seal_events(place(kind), KEY, events, nonce(1))
-    assert en.open_events(place(kind), KEY, body) == events
+    body = contents.seal_events(place(kind), KEY, events, nonce(1))
+    assert contents.open_events(place(kind), KEY, body) == events
 
 
 UNFIT = [
@@ -89,39 +90,39 @@ UNFIT = [
 @pytest.mark.parametrize(("kind", "events"), UNFIT)
 def test_events_that_do_not_fit_their_kind_are_not_sealed(kind, events):
     with pytest.raises(LocalError):
-        en.seal_events(place(kind), KEY, events, nonce(1))
+        contents.seal_events(place(kind), KEY, events, nonce(1))
 
 
 @pytest.mark.parametrize(("kind", "events"), [case for case in UNFIT if case[1]])
 def test_events_that_do_not_fit_their_kind_are_not_read(kind, events):
-    plain = en.encode_events(events)
+    plain = encode_events(events)
     body = seal(KEY, nonce(1), code(plain), en.header(place(kind)))
     with pytest.raises(MalformedError):
-        en.open_events(place(kind), KEY, body)
+        contents.open_events(place(kind), KEY, body)
 
 
 def test_the_plain_size_is_limited_by_kind():
     too_much = [Output(0, 0, bytes(MAX_DATA_BYTES))]
     with pytest.raises(LocalError, match="plain size"):
-        en.seal_events(place(EntryKind.DATA), KEY, too_much, nonce(1))
-    body = seal(KEY, nonce(1), code(en.encode_events(too_much)), en.header(place(EntryKind.DATA)))
+        contents.seal_events(place(EntryKind.DATA), KEY, too_much, nonce(1))
+    body = seal(KEY, nonce(1), code(encode_events(too_much)), en.header(place(EntryKind.DATA)))
     with pytest.raises(MalformedError, match="plain size"):
-        en.open_events(place(EntryKind.DATA), KEY, body)
+        contents.open_events(place(EntryKind.DATA), KEY, body)
 
 
 def test_a_keyframe_may_be_larger_than_data_and_fits_a_wire_even_if_it_does_not_compress():
-    overhead = len(en.encode_events([dataclasses.replace(EMPTY_KEYFRAME, screen=bytes(70_000))])) - 70_000
+    overhead = len(encode_events([dataclasses.replace(EMPTY_KEYFRAME, screen=bytes(70_000))])) - 70_000
     screen = (
         b"".join(drawn(str(number), 64) for number in range(2**10)) * 2**9
     )  # compresses; code() is told not to
     largest = dataclasses.replace(EMPTY_KEYFRAME, screen=screen[: MAX_KEYFRAME_BYTES - overhead])
-    plain = en.encode_events([largest])
+    plain = encode_events([largest])
     assert len(plain) == MAX_KEYFRAME_BYTES
     assert en.SEALED_OVERHEAD_BYTES + en.padded_size(9 + len(plain)) == en.MAX_BODY_BYTES
-    body = en.seal_events(place(EntryKind.KEYFRAME), KEY, [largest], nonce(1))
-    assert en.open_events(place(EntryKind.KEYFRAME), KEY, body) == [largest]
+    body = contents.seal_events(place(EntryKind.KEYFRAME), KEY, [largest], nonce(1))
+    assert contents.open_events(place(EntryKind.KEYFRAME), KEY, body) == [largest]
     with pytest.raises(LocalError, match="plain size"):
-        en.seal_events(
+        contents.seal_events(
             place(EntryKind.KEYFRAME),
             KEY,
             [dataclasses.replace(largest, name="longer than it was")],

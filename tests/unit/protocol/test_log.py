@@ -4,12 +4,14 @@ import dataclasses
 
 import pytest
 
-from cctm.protocol.entry import EntryKind, Place, decode_open_body_untrusted, open_events
+from cctm.protocol.contents import open_events
+from cctm.protocol.entry import EntryKind, Place, decode_open_body_untrusted
 from cctm.protocol.errors import ChainError, Flaw, LocalError
 from cctm.protocol.events import Keyframe, LogHead, Marked, Output
 from cctm.protocol.grant import open_grant_untrusted
 from cctm.protocol.keys import NO_KEY, ZERO, Digest, LogId, entry_key, log_id
-from cctm.protocol.log import LogVerifier, LogWriter, Verdict, compare, may_stand
+from cctm.protocol.log import LogVerifier, Verdict, compare, may_stand
+from cctm.protocol.log_writer import LogWriter
 from samples import (
     CHANNEL,
     CLOSED,

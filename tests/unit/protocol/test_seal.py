@@ -15,14 +15,13 @@ from cctm.protocol.seal import (
     decode_code_untrusted,
     frame,
     open_sealed,
-    padded_size,
-    padme,
     seal,
     unbox,
     unframe_untrusted,
     unwrap,
     wrap,
 )
+from cctm.protocol.sizes import padded_size, padme
 from samples import DEVICE, OTHER_DEVICE, drawn
 
 KEY, NONCE = drawn("key"), drawn("nonce", 24)

@@ -1,0 +1,130 @@
+"""Links: a capability to one channel, as text that a person can paste (SPEC.md §14.1).
+
+    https://relay.example[:port]/t/<channel>#<token>
+      channel = base64url of 32 bytes
+      token   = base64url of check(4) ‖ canonical [0, secret(16), generation, epoch]
+
+The part behind # never reaches a relay: browsers and proxies keep it to themselves. A link is a device: its keys
+derive from secret and channel, so the same secret opens nothing else.
+
+*Protected*: a mistyped link says so before anything is dialled; a relay cannot show its holder an older moment of
+the channel than (generation, epoch). *Not protected*: whoever has the link is whom the owner invited.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, field
+from typing import Final
+
+from .codec import decode_untrusted, encode, expect_exactly, expect_fields, expect_int
+from .errors import MalformedError
+from .keys import HASH_BYTES, ChannelId, DeviceKeys, hash32
+
+SECRET_BYTES: Final = 16
+CHECK_BYTES: Final = 4
+MAX_LINK: Final = 1024  # characters
+PORTS: Final = {"https": 443, "http": 80}
+
+_LINK: Final = re.compile(
+    r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?/t/([A-Za-z0-9_-]{43})#([A-Za-z0-9_-]{1,120})"
+)
+_ORIGIN: Final = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?/?")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a relay is reached: scheme, host and port. What it is called in proofs."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{self.host}{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a link says. *generation* and *epoch* are the lowest that its holder may be shown."""
+
+    origin: Origin
+    channel: ChannelId
+    secret: bytes = field(repr=False)
+    generation: int
+    epoch: int
+
+    @property
+    def device(self) -> DeviceKeys:
+        """The keys of whoever holds the link."""
+        return DeviceKeys.from_seed(hash32(b"cctm link", self.channel, key=self.secret))
+
+
+def encode_link(link: Link) -> str:
+    """The text to be pasted."""
+    token = encode((0, link.secret, link.generation, link.epoch))
+    return f"{link.origin}/t/{_text(link.channel)}#{_text(_check(link.channel, token) + token)}"
+
+
+def decode_link_untrusted(text: str) -> Link:
+    """
+    Raises:
+        MalformedError: not a link, or one with a slip in it.
+    """
+    match = _LINK.fullmatch(text) if len(text) <= MAX_LINK else None
+    if match is None:
+        raise MalformedError("link")
+    scheme, host, port, channel_text, token_text = match.groups()
+    channel = ChannelId(expect_exactly(_bytes(channel_text), HASH_BYTES))
+    checked = _bytes(token_text)
+    check, token = checked[:CHECK_BYTES], checked[CHECK_BYTES:]
+    if check != _check(channel, token):
+        raise MalformedError("link with a slip in it")
+    version, secret, generation, epoch = expect_fields(decode_untrusted(token, MAX_LINK), 4)
+    if expect_int(version) != 0:
+        raise MalformedError("link of another version")
+    return Link(
+        _origin(scheme, host, port),
+        channel,
+        expect_exactly(secret, SECRET_BYTES),
+        expect_int(generation, 1),
+        expect_int(epoch, 1),
+    )
+
+
+def decode_origin_untrusted(text: str) -> Origin:
+    """A relay's address as a user writes it: `https://relay.example`, `http://10.0.0.2:4222`.
+
+    Raises:
+        MalformedError: it is not one.
+    """
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        raise MalformedError("address of a relay")
+    return _origin(*match.groups())
+
+
+def _origin(scheme: str, host: str, port: str | None) -> Origin:
+    number = PORTS[scheme] if port is None else int(port)
+    if not 1 <= number <= 0xFFFF:
+        raise MalformedError("port")
+    return Origin(scheme, host.lower(), number)
+
+
+def _check(channel: ChannelId, token: bytes) -> bytes:
+    return hash32(b"cctm link check", channel + token)[:CHECK_BYTES]
+
+
+def _text(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    """The bytes of which *text* is the one base64url."""
+    try:
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise MalformedError("base64url") from None
+    if _text(data) != text:
+        raise MalformedError("base64url")
+    return data

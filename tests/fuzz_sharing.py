@@ -1,0 +1,83 @@
+"""What is fuzzed of links, admission and sync."""
+
+from cctm.protocol.admission import AccessList, Verb, decode_access_untrusted, proof_statement, sign_access
+from cctm.protocol.errors import MalformedError
+from cctm.protocol.link import Link, Origin, decode_link_untrusted, decode_origin_untrusted, encode_link
+from cctm.protocol.sync import messages as m
+from cctm.protocol.sync.dialling import Dialling
+from cctm.protocol.sync.serving import Serving
+from tests.fuzzing import Target
+from tests.samples import CHANNEL, HOST, MEMBER, drawn
+
+MALFORMED = (MalformedError,)
+ADDRESS = "https://relay.example"
+LINK = Link(Origin("https", "relay.example", 443), CHANNEL, drawn("link", 16), 3, 7)
+ACCESS = sign_access(AccessList(HOST.public, 1, {MEMBER.public: Verb.READ}, None), HOST)
+LOG = drawn("log")
+FROM_CLIENT = [
+    m.TABLE.encode(message)
+    for message in (
+        m.Access(ACCESS),
+        m.Append(LOG, 0, [b"x", b"y"]),
+        m.AppendPart(LOG, 0, 0, 10, b"x"),
+        m.Fetch(LOG, 0, 1),
+        m.Tail(LOG, 0),
+        m.Live(b"", b"x"),
+    )
+]
+FROM_SERVER = [
+    m.TABLE.encode(message)
+    for message in (
+        m.Logs([m.LogRow(LOG, HOST.public, 1, 3, drawn("head"), 1, 2)], more=False),
+        m.Stored(LOG, 1, drawn("head")),
+        m.Entries(LOG, 0, [b"x"]),
+        m.Lagged(LOG, 3, 1, 2),
+        m.LiveFrom(MEMBER.public, b"x"),
+        m.Refused(1, "what", "advice"),
+    )
+]
+
+
+def _link(data: bytes) -> Link:
+    return decode_link_untrusted(data.decode("latin-1"))
+
+
+def _opened_server() -> Serving:
+    server = Serving(drawn("challenge"), {ADDRESS})
+    server.receive_untrusted(m.TABLE.encode(m.Hello(0, drawn("nonce"))))
+    proof = HOST.sign(proof_statement(CHANNEL, ADDRESS, drawn("challenge"), drawn("nonce")))
+    server.receive_untrusted(m.TABLE.encode(m.Open(CHANNEL, HOST.public, ADDRESS, proof, None)))
+    server.admitted(Verb.READ | Verb.APPEND | Verb.LIVE, 0)
+    return server
+
+
+def _opened_client() -> Dialling:
+    client = Dialling(CHANNEL, MEMBER, ADDRESS, drawn("nonce"))
+    client.begin()
+    client.receive_untrusted(m.TABLE.encode(m.Challenge(0, drawn("challenge"))))
+    client.receive_untrusted(m.TABLE.encode(m.Opened(1, 0)))
+    return client
+
+
+def targets() -> list[Target]:
+    return [
+        Target("link", _link, [encode_link(LINK).encode()], MALFORMED),
+        Target(
+            "address of a relay",
+            lambda data: decode_origin_untrusted(data.decode("latin-1")),
+            [b"https://relay.example", b"http://[::1]:4222/", b"http://10.0.0.1:80"],
+            MALFORMED,
+        ),
+        Target(
+            "access list",
+            decode_access_untrusted,
+            [ACCESS],
+            MALFORMED,
+            lambda access: sign_access(access, HOST),
+        ),
+        Target(
+            "sync message", m.TABLE.decode_untrusted, FROM_CLIENT + FROM_SERVER, MALFORMED, m.TABLE.encode
+        ),
+        Target("serving", lambda data: _opened_server().receive_untrusted(data), FROM_CLIENT, ()),
+        Target("dialling", lambda data: _opened_client().receive_untrusted(data), FROM_SERVER, MALFORMED),
+    ]

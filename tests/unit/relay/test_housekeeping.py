@@ -1,0 +1,69 @@
+"""cctm.relay.housekeeping: what time does."""
+
+import trio
+
+from cctm.protocol.sync import messages as m
+from cctm.relay.housekeeping import go_round
+from cctm.relay.options import Options
+from relay_parts import HOST_RECORDS, LOG, access, relay_parts
+from samples import CHANNEL
+
+DAY_US = 86_400 * 1_000_000
+SIZE = len(HOST_RECORDS)
+
+
+async def rounds(parts, days):
+    parts.wall_us[0] += days * DAY_US
+    options = Options("", idle_days=90)
+    await go_round(parts.relay.rooms, parts.relay.store, options, parts.wall_us[0] // 1_000_000)
+
+
+async def made(parts):
+    owner = await parts.open()
+    await owner.send(m.Access(access()))
+    await owner.append(LOG, 0, HOST_RECORDS)
+    await owner.stored(SIZE)
+    return owner
+
+
+async def all_left(parts):
+    while parts.relay.metrics.channels:
+        await parts.relay.store.settle()
+        await trio.lowlevel.checkpoint()
+
+
+async def test_what_nobody_used_for_long_is_deleted(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        owner.socket.close()
+        await all_left(parts)
+        await rounds(parts, 90)
+        assert await parts.relay.store.channel(CHANNEL) is not None
+        await rounds(parts, 1)
+        assert await parts.relay.store.channel(CHANNEL) is None
+        assert parts.relay.metrics.stored_bytes == 0
+
+
+async def test_what_is_in_use_stays_however_long(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        for _ in range(4):
+            await rounds(parts, 80)
+        assert await owner.fetch(LOG, 0, SIZE) == HOST_RECORDS
+        owner.socket.close()
+        await all_left(parts)
+        await rounds(parts, 80)
+        assert await parts.relay.store.channel(CHANNEL) is not None
+
+
+async def test_whoever_only_reads_uses_it_too(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        owner.socket.close()
+        await all_left(parts)
+        parts.wall_us[0] += 80 * DAY_US
+        reader = await parts.open()
+        reader.socket.close()
+        await all_left(parts)
+        await rounds(parts, 80)
+        assert await parts.relay.store.channel(CHANNEL) is not None
