@@ -22,7 +22,7 @@ import trio
 from cctm.protocol.admission import AccessList, Verb, decode_access_untrusted, invite_hash
 from cctm.protocol.entry import decode_record_untrusted
 from cctm.protocol.errors import ChainError, MalformedError
-from cctm.protocol.keys import ChannelId, LogId, WriterId, channel_id
+from cctm.protocol.ids import ChannelId, LogId, WriterId, channel_id
 from cctm.protocol.sync.messages import TABLE, Live, LiveFrom, LogRow, Logs
 from cctm.protocol.sync.records import Records
 from cctm.protocol.sync.serving import Reason

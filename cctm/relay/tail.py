@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cctm.protocol.entry import EntryKind, Sealed, decode_open_body_untrusted
-from cctm.protocol.keys import ChannelId, LogId
+from cctm.protocol.ids import ChannelId, LogId
 from cctm.protocol.log import LogVerifier
 from cctm.protocol.sync.messages import MAX_RECORDS_BYTES, TABLE, LogRow
 from cctm.protocol.sync.records import Records, cut_entries
