@@ -228,6 +228,7 @@ class Room:
         if first >= tail.first:
             return tail.from_memory(first, end)
         found = await self._around.store.records(tail.log, first, min(end, tail.stored), _READ_BYTES)
+        self._around.memory.note(tail)
         if not found:
             raise RefusedError(Reason.LEAVING, "The relay lacks what it has stored.", "Try again later.")
         return found
