@@ -261,10 +261,12 @@ class Room:
         )
 
     async def _wake_readers(self) -> None:
-        for number, reader in enumerate(list(self.peers), 1):
-            reader.wake()
-            if number % _AT_ONCE == 0:  # whoever else has something to do does it
-                await trio.lowlevel.checkpoint()
+        # Also when the sender goes in the middle of it: who is not woken now would wait for the next record.
+        with trio.CancelScope(shield=True):
+            for number, reader in enumerate(list(self.peers), 1):
+                reader.wake()
+                if number % _AT_ONCE == 0:  # whoever else has something to do does it
+                    await trio.lowlevel.checkpoint()
 
     def _check_room(self, cost: int, is_new: bool) -> None:  # noqa: FBT001
         options = self._around.options
