@@ -2,7 +2,8 @@
 
 from cctm.protocol.admission import AccessList, Verb, decode_access_untrusted, proof_statement, sign_access
 from cctm.protocol.errors import MalformedError
-from cctm.protocol.link import Link, Origin, decode_link_untrusted, decode_origin_untrusted, encode_link
+from cctm.protocol.link import Link, decode_link_untrusted, encode_link
+from cctm.protocol.origin import Origin, decode_origin_untrusted
 from cctm.protocol.sync import messages as m
 from cctm.protocol.sync.dialling import Dialling
 from cctm.protocol.sync.serving import Serving

@@ -2,7 +2,8 @@
 
     errors     what can go wrong, and whose fault it is
     codec      canonical MessagePack: one value, one encoding
-    keys       keys, ids, signatures; every hash has a person of its own
+    ids        ids, hashes, signatures as anybody checks them
+    keys       what signs, and what secrets derive from
     sizes      how large what is sealed becomes
     seal       padding, compression, ciphers
     events     what happened: one class per fact
@@ -13,6 +14,7 @@
     access     who may write what
     grant      who gets the secrets
     tables     messages by number
+    origin     where a relay is reached
     link       a capability as text, to be pasted
     admission  whom a relay lets in
     control    what daemon and clients say to each other
@@ -20,6 +22,6 @@
 
 Each module uses only those above it. None touches a socket, a clock, a disk or a source of randomness: time,
 nonces and seeds are arguments. A function on bytes from anywhere ends in `_untrusted` and raises the errors
-of `errors.py` only. What decrypts is in `seal`, and in `contents`, `log_writer` and `grant`, which use it: a relay
-imports none of the four. SPEC.md §1–5, 8, 10, 11, 14 and 15 say the same in prose.
+of `errors.py` only. What decrypts is in `seal`, and in `contents`, `log_writer` and `grant`, which use it; secrets
+are in `keys` and `link`: a relay imports none of the six. SPEC.md §1–5, 8, 10, 11, 14 and 15 say the same in prose.
 """

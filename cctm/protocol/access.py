@@ -12,7 +12,7 @@ from typing import Final
 
 from .entry import EntryKind
 from .events import Document, Event, LogHead, Marked
-from .keys import ChannelId, LogId, WriterId, channel_id
+from .ids import ChannelId, LogId, WriterId, channel_id
 
 
 class Role(IntEnum):

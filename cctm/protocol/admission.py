@@ -17,16 +17,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntFlag
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
 from .codec import decode_untrusted, encode, expect_array, expect_exactly, expect_fields, expect_int
 from .errors import MalformedError
-from .keys import (
+from .ids import (
     PUBLIC_BYTES,
     SIG_BYTES,
     ChannelId,
     WriterId,
-    WriterKey,
     channel_id,
     hash32,
     statement,
@@ -76,7 +75,14 @@ def _statement(owner: WriterId, fields: bytes) -> bytes:
     return statement("cctm access", channel_id(owner), fields)
 
 
-def sign_access(access: AccessList, owner: WriterKey) -> bytes:
+class Signer(Protocol):
+    """Whoever has the owner's key."""
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes."""
+
+
+def sign_access(access: AccessList, owner: Signer) -> bytes:
     """What is uploaded: canonical [owner, list, signature]."""
     fields = _fields(access)
     return encode((access.owner, fields, owner.sign(_statement(access.owner, fields))))

@@ -29,7 +29,7 @@ from .codec import (
 )
 from .errors import MalformedError
 from .events import MAX_KEYFRAME_BYTES, LogHead, expect_log_head
-from .keys import (
+from .ids import (
     HASH_BYTES,
     INCARNATION_BYTES,
     PUBLIC_BYTES,

@@ -31,7 +31,7 @@ from .codec import (
     expect_text,
 )
 from .errors import LocalError, MalformedError
-from .keys import HASH_BYTES, STREAM_BYTES, Digest, LogId, StreamId
+from .ids import HASH_BYTES, STREAM_BYTES, Digest, LogId, StreamId
 
 MAX_EVENTS: Final = 4_096  # in one entry
 MAX_DATA_BYTES: Final = 2**20  # plain, of a data or close entry

@@ -1,4 +1,4 @@
-"""Keys, ids and signatures (SPEC.md §1.2, §1.3, §2).
+"""Keys: what signs, and what secrets derive from (SPEC.md §2).
 
     device seed ──┬─ "cctm dev sign" ── Ed25519 seed        writer seed ── Ed25519 ── channel, log
                   ├─ "cctm dev box"  ── X25519 secret       epoch secret ─┬─ key_id
@@ -7,63 +7,74 @@
 
 **Invariants**
 
-- Every use of BLAKE2b has a person of its own, every signature a purpose of its own: nothing made for one use
-  is accepted by another.
 - Everything here is a function of its arguments: whoever makes a seed takes it from the system's random
   source.
 - No `repr` shows a secret.
 """
 
-import hashlib
 from dataclasses import dataclass, field
-from typing import Final, NewType
+from typing import NewType
 
-from nacl.bindings import crypto_scalarmult_base, crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
-from nacl.exceptions import BadSignatureError
+from nacl.bindings import crypto_scalarmult_base, crypto_sign, crypto_sign_seed_keypair
 
-from .codec import Encodable, encode
+from .codec import encode
 from .errors import LocalError
+from .ids import (
+    HASH_BYTES,
+    INCARNATION_BYTES,
+    NO_KEY,
+    PUBLIC_BYTES,
+    SEED_BYTES,
+    SIG_BYTES,
+    STREAM_BYTES,
+    ZERO,
+    ChannelId,
+    Digest,
+    Incarnation,
+    KeyId,
+    LogId,
+    StreamId,
+    WriterId,
+    channel_id,
+    hash32,
+    log_id,
+    statement,
+    verify,
+)
 
-ChannelId = NewType("ChannelId", bytes)  # 32 bytes; commits to the owner's writer key
-LogId = NewType("LogId", bytes)  # 32 bytes; commits to writer, channel, incarnation and generation
-StreamId = NewType("StreamId", bytes)  # 16 random bytes, one PTY's life
-KeyId = NewType("KeyId", bytes)  # 32 bytes; commits to an epoch secret
-Digest = NewType("Digest", bytes)  # 32 bytes; the hash of an entry, and so of all before it
-WriterId = NewType("WriterId", bytes)  # 32 bytes, an Ed25519 public key
-Incarnation = NewType("Incarnation", bytes)  # 16 random bytes, one start of a daemon
+# Who has keys needs ids too, and finds them here; who has none imports `ids` alone.
+__all__ = [
+    "HASH_BYTES",
+    "INCARNATION_BYTES",
+    "NO_KEY",
+    "PUBLIC_BYTES",
+    "SEED_BYTES",
+    "SIG_BYTES",
+    "STREAM_BYTES",
+    "ZERO",
+    "ChannelId",
+    "DeviceKeys",
+    "Digest",
+    "EntryKey",
+    "EpochSecret",
+    "GrantKey",
+    "Incarnation",
+    "KeyId",
+    "LogId",
+    "StreamId",
+    "WriterId",
+    "WriterKey",
+    "channel_id",
+    "entry_key",
+    "grant_key",
+    "hash32",
+    "log_id",
+    "statement",
+    "verify",
+]
+
 EntryKey = NewType("EntryKey", bytes)  # 32 secret bytes: seals the entries of one log in one epoch
 GrantKey = NewType("GrantKey", bytes)  # 32 secret bytes: seals the role table of a grant
-
-HASH_BYTES: Final = 32
-SEED_BYTES: Final = 32
-PUBLIC_BYTES: Final = 32
-SIG_BYTES: Final = 64
-STREAM_BYTES: Final = 16
-INCARNATION_BYTES: Final = 16
-
-ZERO: Final = Digest(bytes(HASH_BYTES))  # the prev of a log's first entry
-NO_KEY: Final = KeyId(bytes(HASH_BYTES))  # the key id of an entry in clear
-
-
-def hash32(person: bytes, data: bytes, key: bytes = b"") -> bytes:
-    """H(person, data, key): 32 bytes of BLAKE2b."""
-    return hashlib.blake2b(data, digest_size=HASH_BYTES, key=key, person=person).digest()
-
-
-def statement(purpose: str, channel: ChannelId, *fields: Encodable) -> bytes:
-    """What a signature for *purpose* is made over."""
-    return encode((purpose, channel, *fields))
-
-
-def verify(public: bytes, message: bytes, sig: bytes) -> bool:
-    """Whether *sig* is a signature of *message* by *public*; bytes of any length are taken and judged."""
-    if len(public) != PUBLIC_BYTES or len(sig) != SIG_BYTES:
-        return False
-    try:
-        crypto_sign_open(sig + message, public)
-    except BadSignatureError:
-        return False
-    return True
 
 
 def _checked_seed(seed: bytes) -> bytes:
@@ -135,15 +146,6 @@ class EpochSecret:
     @property
     def key_id(self) -> KeyId:
         return KeyId(hash32(b"cctm key id", self.secret))
-
-
-def channel_id(owner: WriterId) -> ChannelId:
-    """The channel that *owner*, and nobody else, can own."""
-    return ChannelId(hash32(b"cctm channel", owner))
-
-
-def log_id(writer: WriterId, channel: ChannelId, incarnation: Incarnation, generation: int) -> LogId:
-    return LogId(hash32(b"cctm log", encode((writer, channel, incarnation, generation))))
 
 
 def entry_key(epoch: EpochSecret, channel: ChannelId, log: LogId) -> EntryKey:

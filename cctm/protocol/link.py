@@ -19,29 +19,15 @@ from typing import Final
 from .codec import decode_untrusted, encode, expect_exactly, expect_fields, expect_int
 from .errors import MalformedError
 from .keys import HASH_BYTES, ChannelId, DeviceKeys, hash32
+from .origin import Origin, origin_of
 
 SECRET_BYTES: Final = 16
 CHECK_BYTES: Final = 4
 MAX_LINK: Final = 1024  # characters
-PORTS: Final = {"https": 443, "http": 80}
 
 _LINK: Final = re.compile(
     r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?/t/([A-Za-z0-9_-]{43})#([A-Za-z0-9_-]{1,120})"
 )
-_ORIGIN: Final = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?/?")
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a relay is reached: scheme, host and port. What it is called in proofs."""
-
-    scheme: str
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{self.host}{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +70,12 @@ def decode_link_untrusted(text: str) -> Link:
     if expect_int(version) != 0:
         raise MalformedError("link of another version")
     return Link(
-        _origin(scheme, host, port),
+        origin_of(scheme, host, port),
         channel,
         expect_exactly(secret, SECRET_BYTES),
         expect_int(generation, 1),
         expect_int(epoch, 1),
     )
-
-
-def decode_origin_untrusted(text: str) -> Origin:
-    """A relay's address as a user writes it: `https://relay.example`, `http://10.0.0.2:4222`.
-
-    Raises:
-        MalformedError: it is not one.
-    """
-    match = _ORIGIN.fullmatch(text)
-    if match is None:
-        raise MalformedError("address of a relay")
-    return _origin(*match.groups())
-
-
-def _origin(scheme: str, host: str, port: str | None) -> Origin:
-    number = PORTS[scheme] if port is None else int(port)
-    if not 1 <= number <= 0xFFFF:
-        raise MalformedError("port")
-    return Origin(scheme, host.lower(), number)
 
 
 def _check(channel: ChannelId, token: bytes) -> bytes:

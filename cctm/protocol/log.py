@@ -27,7 +27,7 @@ from .entry import (
 )
 from .errors import ChainError, Flaw, LocalError, MalformedError
 from .events import LogHead
-from .keys import (
+from .ids import (
     NO_KEY,
     ZERO,
     ChannelId,

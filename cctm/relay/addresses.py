@@ -7,7 +7,7 @@ proxy stands before the relay; and of that only the last item, which the proxy w
 from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from cctm.protocol.link import Origin, decode_origin_untrusted
+from cctm.protocol.origin import Origin, decode_origin_untrusted
 
 
 def limited_as(address: str) -> str:

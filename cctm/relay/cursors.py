@@ -12,7 +12,7 @@ costs nobody anything.
 from dataclasses import dataclass
 from typing import Final
 
-from cctm.protocol.keys import LogId
+from cctm.protocol.ids import LogId
 from cctm.protocol.sync.messages import Lagged
 from cctm.relay.tail import Tail
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cctm.protocol.keys import ChannelId, Digest, LogId, WriterId
+from cctm.protocol.ids import ChannelId, Digest, LogId, WriterId
 
 SCHEMA: Final = 1
 _APPLICATION_ID: Final = 0x43435452  # "CCTR"

@@ -22,7 +22,7 @@ import trio
 from cctm.protocol.admission import AccessList, Verb, decode_access_untrusted, invite_hash
 from cctm.protocol.entry import decode_record_untrusted
 from cctm.protocol.errors import ChainError, MalformedError
-from cctm.protocol.keys import ChannelId, LogId, WriterId, channel_id
+from cctm.protocol.ids import ChannelId, LogId, WriterId, channel_id
 from cctm.protocol.sync.messages import TABLE, Live, LiveFrom, LogRow, Logs
 from cctm.protocol.sync.records import Records
 from cctm.protocol.sync.serving import Reason
@@ -228,6 +228,7 @@ class Room:
         if first >= tail.first:
             return tail.from_memory(first, end)
         found = await self._around.store.records(tail.log, first, min(end, tail.stored), _READ_BYTES)
+        self._around.memory.note(tail)
         if not found:
             raise RefusedError(Reason.LEAVING, "The relay lacks what it has stored.", "Try again later.")
         return found
@@ -260,10 +261,12 @@ class Room:
         )
 
     async def _wake_readers(self) -> None:
-        for number, reader in enumerate(list(self.peers), 1):
-            reader.wake()
-            if number % _AT_ONCE == 0:  # whoever else has something to do does it
-                await trio.lowlevel.checkpoint()
+        # Also when the sender goes in the middle of it: who is not woken now would wait for the next record.
+        with trio.CancelScope(shield=True):
+            for number, reader in enumerate(list(self.peers), 1):
+                reader.wake()
+                if number % _AT_ONCE == 0:  # whoever else has something to do does it
+                    await trio.lowlevel.checkpoint()
 
     def _check_room(self, cost: int, is_new: bool) -> None:  # noqa: FBT001
         options = self._around.options

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from cctm.protocol.keys import ChannelId
+from cctm.protocol.ids import ChannelId
 from cctm.relay.room import Room, Surroundings
 
 

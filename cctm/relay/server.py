@@ -38,8 +38,7 @@ PING_TIMEOUT_S: Final = 60.0  # behind a message that a slow line takes long for
 CLOSE_S: Final = 5.0
 OPEN_S: Final = 10.0
 QUEUED_MESSAGES: Final = 1  # received and not yet looked at
-NEW_PER_S: Final = 20.0  # connections, of one address
-NEW_BURST: Final = 200.0
+NEW_S: Final = 10.0  # in which one address may open as many connections as it may have
 
 _LOG: Final = logging.getLogger("cctm.relay.websockets")
 
@@ -51,7 +50,8 @@ class Server:
         self._options = options
         self._relay = relay
         self._of_address: Counter[str] = Counter()
-        self._new = Buckets(NEW_PER_S, NEW_BURST)
+        most = options.connections_per_address
+        self._new = Buckets(most / NEW_S, most)
         self._sessions: set[Session] = set()
         self._gone = trio.Event()
         self._is_leaving = False

@@ -24,7 +24,7 @@ import trio
 
 from cctm.protocol.admission import Verb
 from cctm.protocol.errors import MalformedError
-from cctm.protocol.keys import LogId, WriterId
+from cctm.protocol.ids import LogId, WriterId
 from cctm.protocol.sync.messages import (
     TABLE,
     AccessStored,

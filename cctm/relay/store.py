@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 
 import trio
 
-from cctm.protocol.keys import ChannelId, LogId
+from cctm.protocol.ids import ChannelId, LogId
 from cctm.relay.database import ChannelState, Database, LogState, NotWrittenError
 from cctm.relay.metrics import Metrics
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cctm.protocol.entry import EntryKind, Sealed, decode_open_body_untrusted
-from cctm.protocol.keys import ChannelId, LogId
+from cctm.protocol.ids import ChannelId, LogId
 from cctm.protocol.log import LogVerifier
 from cctm.protocol.sync.messages import MAX_RECORDS_BYTES, TABLE, LogRow
 from cctm.protocol.sync.records import Records, cut_entries
@@ -42,6 +42,7 @@ class Tail:
         self.first = self.size
         self._records: dict[int, bytes] = {}
         self._bytes = 0
+        self._frames_bytes = 0
         self._frames: OrderedDict[tuple[int, int], Sequence[bytes]] = OrderedDict()
 
     @property
@@ -96,12 +97,13 @@ class Tail:
 
     @property
     def held_bytes(self) -> int:
-        """Of records in memory."""
-        return self._bytes
+        """Of records in memory, and of messages made of them."""
+        return self._bytes + self._frames_bytes
 
     def give_up(self) -> None:
         """Keep nothing in memory that is on the disk."""
         self._frames.clear()
+        self._frames_bytes = 0
         self._trim(0)
 
     def _trim(self, most_bytes: int = TAIL_BYTES) -> None:
@@ -130,6 +132,7 @@ class Tail:
             frames = [TABLE.encode(message) for message in cut_entries(Records(self.log, first, records))]
             if len(frames) == 1:  # a record in parts is large, and rarely read by many at once
                 self._frames[key] = frames
+                self._frames_bytes += len(frames[0])
                 if len(self._frames) > _SHARED_FRAMES:
-                    self._frames.popitem(last=False)
+                    self._frames_bytes -= len(self._frames.popitem(last=False)[1][0])
         return frames

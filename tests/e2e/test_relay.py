@@ -22,7 +22,7 @@ from relay_parts import (
     long_chain,
 )
 from relay_process import RelayProcess, dialled, opened
-from samples import HOST, MEMBER, drawn
+from samples import DEVICE, EPOCH, HOST, MEMBER, OPENED, OUTPUT, STREAM, drawn
 
 SIZE = len(HOST_RECORDS)
 READER = WriterKey.from_seed(drawn("reader"))
@@ -265,3 +265,16 @@ def test_nothing_that_was_sent_is_in_what_it_says(tmp_path):
     assert '"opened"' in text
     for secret in (HOST.public, LOG, MEMBER.public):
         assert secret.hex()[:12] not in text
+
+
+def test_what_it_keeps_shows_nothing_that_was_printed_or_named(tmp_path):
+    with RelayProcess(tmp_path) as relay:
+        trio.run(share, relay)
+        relay.ask_to_end()
+        assert relay.process.wait(30) == 0
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("relay.sqlite*"))
+    assert HOST_RECORDS[3][-64:] in kept  # it is all there
+    for marker in (OUTPUT.data[5:10], OPENED.cwd, OPENED.name.encode(), OPENED.term.encode(), OPENED.argv[0]):
+        assert marker not in kept
+    for secret in (EPOCH.secret, HOST.seed, MEMBER.seed, DEVICE.seed, STREAM):
+        assert secret not in kept

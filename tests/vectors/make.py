@@ -14,7 +14,8 @@ from cctm.protocol.admission import AccessList, Verb, proof_statement, sign_acce
 from cctm.protocol.codec import encode
 from cctm.protocol.entry import EntryKind, Place
 from cctm.protocol.events import SHAPES, encode_events
-from cctm.protocol.link import Link, Origin, encode_link
+from cctm.protocol.link import Link, encode_link
+from cctm.protocol.origin import Origin
 from cctm.protocol.seal import WRAP_ABOUT, WRAP_EPOCH, WRAP_WRITER, box, code, frame, seal, wrap
 from cctm.protocol.sizes import padded_size
 from tests import samples as sm

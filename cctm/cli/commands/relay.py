@@ -13,7 +13,7 @@ from cctm.cli.group import Group
 from cctm.home import Home
 from cctm.launch import python_command
 from cctm.protocol.errors import MalformedError
-from cctm.protocol.link import decode_origin_untrusted
+from cctm.protocol.origin import decode_origin_untrusted
 
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):([0-9]{1,5})")
 _SIZE = re.compile(r"([0-9]{1,12})(?: ?([KMGT])(?:iB|B)?)?")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from cctm.protocol.entry import MAX_WIRE_BYTES
 from cctm.protocol.errors import MalformedError
-from cctm.protocol.keys import LogId
+from cctm.protocol.ids import LogId
 from cctm.protocol.sync.messages import MAX_RECORDS_BYTES, PART_BYTES, Append, AppendPart, Entries, EntryPart
 
 

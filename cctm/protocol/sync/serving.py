@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from cctm.protocol.admission import NONCE_BYTES, AccessList, Verb, decode_access_untrusted, proof_statement
 from cctm.protocol.codec import expect_exactly
 from cctm.protocol.errors import LocalError, MalformedError
-from cctm.protocol.keys import HASH_BYTES, PUBLIC_BYTES, ChannelId, WriterId, channel_id, verify
+from cctm.protocol.ids import HASH_BYTES, PUBLIC_BYTES, ChannelId, WriterId, channel_id, verify
 from cctm.protocol.sync.messages import (
     MAX_LIVE,
     TABLE,

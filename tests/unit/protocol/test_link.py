@@ -3,7 +3,8 @@
 import pytest
 
 from cctm.protocol.errors import MalformedError
-from cctm.protocol.link import Link, Origin, decode_link_untrusted, decode_origin_untrusted, encode_link
+from cctm.protocol.link import Link, decode_link_untrusted, encode_link
+from cctm.protocol.origin import Origin, decode_origin_untrusted
 from samples import CHANNEL, OTHER_CHANNEL, drawn
 
 LINK = Link(Origin("https", "relay.example", 443), CHANNEL, drawn("link", 16), 3, 7)

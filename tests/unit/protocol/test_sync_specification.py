@@ -10,7 +10,7 @@ from cctm.relay.main import BURST_BYTES, RATE_BYTES
 from cctm.relay.memory import MOST_JOINING_BYTES, MOST_TAIL_BYTES
 from cctm.relay.options import GIB, MIB, Options
 from cctm.relay.room import MOST_LOGS
-from cctm.relay.server import NEW_BURST, NEW_PER_S, PING_S, PING_TIMEOUT_S
+from cctm.relay.server import NEW_S, PING_S, PING_TIMEOUT_S
 from cctm.relay.session import ENDING_S, HANDSHAKE_S, MESSAGE_COST_BYTES, MOST_LIVE, MOST_LIVE_BYTES
 from cctm.relay.store import MOST_WAITING_BYTES
 from cctm.relay.tail import TAIL_BYTES
@@ -38,11 +38,12 @@ def test_the_limits_are_those_of_the_specification():
     assert SECTION.count("256 KiB") == 2
     assert f"newest {TAIL_BYTES >> 20} MiB at hand" in SECTION
     assert MOST_LIVE_BYTES == MIB // 4
+    assert NEW_S == 10
+    assert "a tenth of that each second" in SECTION
     for row in (
         f"| from the connection to Opened | {HANDSHAKE_S:.0f} s |",
         f"| ping · its answer | every {PING_S:.0f} s · {PING_TIMEOUT_S:.0f} s |",
         f"| {OPTIONS.connections:,} · {OPTIONS.connections_per_address}; the operator's choice |",
-        f"| {NEW_PER_S:.0f} a second, {NEW_BURST:.0f} at once | HTTP 429 |",
         f"{MESSAGE_COST_BYTES} more for each message | {RATE_BYTES / MIB:.0f} MiB a second",
         f"{BURST_BYTES / MIB:.0f} MiB at once | delayed |",
         f"| {OPTIONS.channel_bytes // GIB} GiB · {OPTIONS.total_bytes // GIB} GiB; the operator's choice | quota |",

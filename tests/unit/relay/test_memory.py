@@ -55,3 +55,12 @@ def test_an_allowance_is_taken_and_given_back():
     assert allowance.take(-1)
     assert allowance.take(-5)
     assert allowance.take(5)
+
+
+def test_messages_that_are_shared_count_too():
+    memory = TailMemory(BYTES)
+    reading = tail()
+    [frame] = reading.frames(0, HOST_RECORDS)
+    assert reading.held_bytes == BYTES + len(frame)
+    memory.note(reading)
+    assert reading.held_bytes == 0
