@@ -5,6 +5,8 @@ and after leaving, the outer terminal is in the state in which it was before.
 """
 
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +14,7 @@ import pytest
 
 from cctm.screen.fold import Fold
 from machine import Machine, until
-from outer import Outer, needs_tmux
+from outer import TMUX, Outer, needs_tmux
 from screens import looks
 
 pytestmark = needs_tmux
@@ -37,14 +39,19 @@ STATE: Final = [
     "cursor_shape",
 ]
 PLACE: Final = ("cursor_x", "cursor_y")
-# The program, its command line behind which a file's path is put, keys that make it interesting, what is then shown.
+# The program, its command line behind which a file's path is put, keys that make it interesting, and what is shown then
+# and not before.
 PROGRAMS: Final = {
-    "vim": ("vim -u NONE -N -n -c 'set number mouse=a hlsearch'", ("G", "/1", "Enter"), "100"),
-    "less": ("less -R", ("G", "?5", "Enter"), "line 95"),
-    "nano": ("nano --ignorercfiles --mouse", ("C-v",), "line"),
-    "htop": ("htop -d 1000 #", ("F2",), "Setup"),
+    "vim": ("vim -u NONE -N -n -c 'set number mouse=a hlsearch'", ("G", "/e 5$", "Enter"), "line 5"),
+    "less": ("less -R", ("G", "?e 5$", "Enter"), "line 5"),
+    "nano": ("nano --ignorercfiles --mouse", ("M-/",), "line 100"),
+    "htop": ("htop -d 1000 #", ("F2",), "[Setup]"),
     "fish": ("env HOME=/nonexistent fish --no-config --private #", ("echo $COLUM", "Tab"), "COLUMNS"),
-    "tmux": ("tmux -L {socket} -f /dev/null new-session less", ("G", "C-b", "t"), ":"),
+    "tmux": (
+        "tmux -L {socket} -f /dev/null new-session less",
+        ("G", "C-b", "C-b", "?"),
+        "Send the prefix key",
+    ),
 }
 
 
@@ -52,6 +59,14 @@ PROGRAMS: Final = {
 def machine(tmp_path: Path):
     with Machine(tmp_path, {"PS1": "inner$ ", "LC_ALL": "C.UTF-8"}, traced=False) as one:
         yield one
+
+
+@pytest.fixture
+def inner_socket(tmp_path: Path) -> Iterator[str]:
+    """Of a tmux that is run inside, whose server would outlive its terminal."""
+    name = f"cctm-test-inner-{tmp_path.name[-40:]}"
+    yield name
+    subprocess.run([TMUX, "-L", name, "kill-server"], capture_output=True, check=False)
 
 
 def state_of(outer: Outer, names=STATE) -> dict[str, str]:
@@ -82,7 +97,7 @@ def settled(outer: Outer, size: tuple[int, int]) -> tuple[list[list[object]], di
 @pytest.mark.parametrize("mode", ["raw", "painted"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_is_found_as_it_was_left_and_leaves_no_trace(
-    machine: Machine, tmp_path: Path, name: str, mode: str, size: tuple[int, int]
+    machine: Machine, tmp_path: Path, inner_socket: str, name: str, mode: str, size: tuple[int, int]
 ) -> None:
     if shutil.which(name) is None:
         pytest.skip(f"{name} is not installed")
@@ -90,7 +105,7 @@ def test_a_program_is_found_as_it_was_left_and_leaves_no_trace(
     text = tmp_path / "text"
     text.write_text("".join(f"line {number}\n" for number in range(1, 101)))
     command, keys, sign = PROGRAMS[name]
-    command = command.format(socket=f"cctm-test-inner-{tmp_path.name[-40:]}")
+    command = command.format(socket=inner_socket)
     with Outer(machine, cols=cols, rows=rows) as outer:
         before = state_of(outer)
         machine.run(
