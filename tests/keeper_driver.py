@@ -149,7 +149,8 @@ class Driver:
         else:
             rights = array.array("i", [descriptor])
             sent = self.socket.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-            self.socket.sendall(frame[sent:])
+            if sent < len(frame):  # nothing, sent to one who has hung up, is a broken pipe
+                self.socket.sendall(frame[sent:])
 
     def receive(self, size=262144):
         """Read once; EOFError when the keeper hung up."""

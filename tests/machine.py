@@ -157,9 +157,8 @@ class Machine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if processes_of(self.home):
-            self.env = without_coverage(self.env)
-            self.run("daemon", "stop", "--all", check=False)
+        self.env = without_coverage(self.env)
+        self.run("daemon", "stop", "--all", check=False)
         try:
             until(lambda: not processes_of(self.home), "nothing is left behind")
         finally:

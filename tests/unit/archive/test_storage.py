@@ -182,6 +182,7 @@ def test_the_real_disk_does_what_it_says(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.untraced
 def test_appending_costs_the_caller_little(start):
     storage = start(sync_interval_s=PATIENCE_S)
     storage.barrier().result(PATIENCE_S)
