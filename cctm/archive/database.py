@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from cctm.home import HomeError
 from cctm.protocol.errors import CctmError
+from cctm.sqlite import transaction
 
 SCHEMA: Final = 2
 _APPLICATION_ID: Final = 0x4343544D  # "CCTM"
@@ -151,15 +152,8 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is written inside is written, or none of it."""
-        with _mapped():
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self.connection.execute("COMMIT")
-            except BaseException:
-                if self.connection.in_transaction:  # a full disk may have ended it
-                    self.connection.execute("ROLLBACK")
-                raise
+        with _mapped(), transaction(self.connection):
+            yield
 
     def write(self, statement: str, values: tuple[bytes | int | None, ...]) -> None:
         with _mapped():

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cctm.protocol.ids import ChannelId, Digest, LogId, WriterId
+from cctm.sqlite import transaction
 
 SCHEMA: Final = 1
 _APPLICATION_ID: Final = 0x43435452  # "CCTR"
@@ -121,15 +122,8 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is written inside is written, or none of it."""
-        with _mapped():
-            self._sql.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._sql.execute("COMMIT")
-            except BaseException:
-                if self._sql.in_transaction:  # a full disk may have ended it
-                    self._sql.execute("ROLLBACK")
-                raise
+        with _mapped(), transaction(self._sql):
+            yield
 
     # --- reading
 

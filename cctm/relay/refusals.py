@@ -30,7 +30,7 @@ def uninvited() -> RefusedError:
     return RefusedError(
         Reason.NO_CHANNEL,
         "This relay takes new terminals by invitation only.",
-        "Ask its operator for an invite, and give it to `cctm relay use`.",
+        "Ask its operator for an invite.",
     )
 
 

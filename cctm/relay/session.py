@@ -5,15 +5,13 @@
 
 **Invariants**
 
-- The receiving task never waits for a send. What it queues is bounded: receipts by the number of logs, live messages
-  by their number and bytes (the oldest is dropped). Records are not queued: they are pulled when the socket has taken
-  the last.
+- The receiving task never waits for a send. What it queues is bounded (outbox.py). Records are not queued: they are
+  pulled when the socket has taken the last.
 - What comes in one go is verified, stored and passed on in one go: one signature vouches for all of it.
 - A refusal is the last that is sent, and sent within 5 seconds, or not.
 - Whoever does not show a key within 10 seconds is let go.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -33,7 +31,6 @@ from cctm.protocol.sync.messages import (
     Entries,
     Fetch,
     Live,
-    Stored,
 )
 from cctm.protocol.sync.messages import (
     Tail as Follow,
@@ -47,6 +44,7 @@ from cctm.relay.journal import Journal
 from cctm.relay.limits import Buckets
 from cctm.relay.memory import Allowance
 from cctm.relay.metrics import Metrics
+from cctm.relay.outbox import Outbox
 from cctm.relay.refusals import RefusedError
 from cctm.relay.room import Room
 from cctm.relay.rooms import Rooms
@@ -55,8 +53,6 @@ from cctm.relay.tail import Tail
 
 HANDSHAKE_S: Final = 10.0
 ENDING_S: Final = 5.0
-MOST_LIVE: Final = 256
-MOST_LIVE_BYTES: Final = 256 * 1024
 MESSAGE_COST_BYTES: Final = 256  # what a message costs besides its bytes, of the rate
 
 
@@ -110,10 +106,7 @@ class Session:
         self._room: Room | None = None
         self._joiner = Joiner()
         self._cursors = Cursors()
-        self._control: deque[bytes] = deque()
-        self._receipts: dict[LogId, LogState] = {}
-        self._live: deque[bytes] = deque()
-        self._live_bytes = 0
+        self._outbox = Outbox(relay.metrics)
         self._parts: Iterator[bytes] = iter(())
         self._gathered = Gathered()
         self._wake = trio.Event()
@@ -133,19 +126,15 @@ class Session:
         return self._serving.verbs
 
     def tell(self, frame: bytes) -> None:
-        self._control.append(frame)
+        self._outbox.tell(frame)
         self._wake.set()
 
     def receipt(self, state: LogState) -> None:
-        self._receipts[state.log] = state
+        self._outbox.receipt(state)
         self._wake.set()
 
     def live(self, frame: bytes) -> None:
-        self._live.append(frame)
-        self._live_bytes += len(frame)
-        while len(self._live) > MOST_LIVE or self._live_bytes > MOST_LIVE_BYTES:
-            self._live_bytes -= len(self._live.popleft())
-            self._relay.metrics.live_dropped += 1
+        self._outbox.live(frame)
         self._wake.set()
 
     def wake(self) -> None:
@@ -339,17 +328,7 @@ class Session:
         self._scope.cancel()
 
     def _next_queued(self) -> bytes | None:
-        # The last of the control messages may be a refusal, and then nothing follows it.
-        if self._receipts and (self._control or not self._is_ending):
-            state = self._receipts.pop(next(iter(self._receipts)))
-            return TABLE.encode(Stored(state.log, state.size, state.head))
-        if self._control:
-            return self._control.popleft()
-        if self._live and not self._is_ending:
-            frame = self._live.popleft()
-            self._live_bytes -= len(frame)
-            return frame
-        return None
+        return self._outbox.next(is_ending=self._is_ending)
 
     async def _next_record_or_refusal(self) -> bytes | None:
         try:

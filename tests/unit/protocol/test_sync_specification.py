@@ -9,9 +9,10 @@ from cctm.relay.cursors import MOST_FETCHES, MOST_TAILS
 from cctm.relay.main import BURST_BYTES, RATE_BYTES
 from cctm.relay.memory import MOST_JOINING_BYTES, MOST_TAIL_BYTES
 from cctm.relay.options import GIB, MIB, Options
+from cctm.relay.outbox import MOST_LIVE, MOST_LIVE_BYTES
 from cctm.relay.room import MOST_LOGS
 from cctm.relay.server import NEW_S, PING_S, PING_TIMEOUT_S
-from cctm.relay.session import ENDING_S, HANDSHAKE_S, MESSAGE_COST_BYTES, MOST_LIVE, MOST_LIVE_BYTES
+from cctm.relay.session import ENDING_S, HANDSHAKE_S, MESSAGE_COST_BYTES
 from cctm.relay.store import MOST_WAITING_BYTES
 from cctm.relay.tail import TAIL_BYTES
 
