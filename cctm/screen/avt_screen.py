@@ -130,78 +130,100 @@ def _fitted(saved: SavedCursor, size: tuple[int, int], above: int) -> SavedCurso
     return replace(saved, col=min(saved.col, cols - 1), row=row)
 
 
+class _State:
+    """What the sequences behind the rows of a dump say."""
+
+    def __init__(self) -> None:
+        self.col = self.row = 0
+        self.pen = ""
+        self.saved: list[SavedCursor | None] = [None, None]
+        self.buffer = 0
+        self.tabs: list[int] | None = None
+        self.margins: tuple[int, int] | None = None
+        self.drawing = [False, False]
+        self.shifted = self.insert = self.newline = self.origin = False
+        self.wrap = True
+
+    def read(self, state: str) -> None:
+        at = 0
+        while match := _STATE_TOKEN.match(state, at):
+            at = match.end()
+            self._take(match)
+
+    def _take(self, match: re.Match[str]) -> None:
+        parameters, final, _, tab, sgr, _, escape, shift, _text = match.groups()
+        if sgr is not None:
+            self.pen = canonical_pen(sgr)
+        elif tab is not None:
+            assert self.tabs is not None
+            self.tabs.append(self.col)
+        elif escape == "7":
+            self.saved[self.buffer] = SavedCursor(self.col, self.row, self.pen, self.origin, self.wrap)
+        elif escape is not None:
+            self.drawing[escape[0] == ")"] = escape[1] == "0"
+        elif shift is not None:
+            self.shifted = True
+        elif final in {"h", "l"}:
+            self._set_mode(parameters, on=final == "h")
+        else:
+            self._place(parameters, final)
+
+    def _set_mode(self, mode: str, *, on: bool) -> None:
+        match mode:
+            case "?6":
+                self.origin = on
+            case "?7":
+                self.wrap = on
+            case "?1047":
+                self.buffer = int(on)
+            case "4":
+                self.insert = on
+            case "20":
+                self.newline = on
+            case _:  # the cursor is known; cursor keys are followed by `modes`
+                pass
+
+    def _place(self, parameters: str, final: str | None) -> None:
+        match final:
+            case "H":
+                self.row, self.col = (int(number) - 1 for number in parameters.split(";"))
+            case "`":
+                self.col = int(parameters) - 1
+            case "W":
+                self.tabs = []
+            case "r":
+                top, bottom = (int(number) - 1 for number in parameters.split(";"))
+                self.margins = (top, bottom)
+            case _:  # text
+                pass
+
+
 def _read_state(
-    state: str,
+    text: str,
     cursor: Cursor,
     size: tuple[int, int],
     primary: tuple[Row, ...],
     alternate: tuple[Row, ...] | None,
 ) -> Screen:
-    col = row = 0
-    pen = ""
-    saved: list[SavedCursor | None] = [None, None]
-    buffer = 0
-    tabs: list[int] | None = None
-    margins: tuple[int, int] | None = None
-    drawing = [False, False]
-    shifted = insert = newline = origin = False
-    wrap = True
-    at = 0
-    while match := _STATE_TOKEN.match(state, at):
-        at = match.end()
-        parameters, final, _, tab, sgr, _, escape, shift, _text = match.groups()
-        if sgr is not None:
-            pen = canonical_pen(sgr)
-        elif tab is not None:
-            assert tabs is not None
-            tabs.append(col)
-        elif escape is not None:
-            if escape == "7":
-                saved[buffer] = SavedCursor(col, row, pen, origin, wrap)
-            else:
-                drawing[escape[0] == ")"] = escape[1] == "0"
-        elif shift is not None:
-            shifted = True
-        elif final in {"h", "l"}:
-            on = final == "h"
-            match parameters:
-                case "?6":
-                    origin = on
-                case "?7":
-                    wrap = on
-                case "?1047":
-                    buffer = int(on)
-                case "4":
-                    insert = on
-                case "20":
-                    newline = on
-                case _:  # the cursor is known; cursor keys are followed by `modes`
-                    continue
-        elif final == "H":
-            row, col = (int(number) - 1 for number in parameters.split(";"))
-        elif final == "`":
-            col = int(parameters) - 1
-        elif final == "W":
-            tabs = []
-        elif final == "r":
-            top, bottom = (int(number) - 1 for number in parameters.split(";"))
-            margins = (top, bottom)
+    state = _State()
+    state.read(text)
     # Behind the alternate screen avt keeps the primary one at its old size: what will be shown of it are the last rows.
     primary, above = _last_rows(primary, size[1])
+    saved, saved_alternate = state.saved
     return Screen(
         size=size,
         primary=primary,
         alternate=alternate,
         cursor=cursor,
-        pen=pen,
-        saved=saved[0] and _fitted(saved[0], size, above),
-        saved_alternate=saved[1],
-        tabs=None if tabs is None else tuple(tabs),
-        margins=margins,
-        drawing=(drawing[0], drawing[1]),
-        shifted=shifted,
-        origin=origin,
-        wrap=wrap,
-        insert=insert,
-        newline=newline,
+        pen=state.pen,
+        saved=saved and _fitted(saved, size, above),
+        saved_alternate=saved_alternate,
+        tabs=None if state.tabs is None else tuple(state.tabs),
+        margins=state.margins,
+        drawing=(state.drawing[0], state.drawing[1]),
+        shifted=state.shifted,
+        origin=state.origin,
+        wrap=state.wrap,
+        insert=state.insert,
+        newline=state.newline,
     )
