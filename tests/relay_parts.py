@@ -6,6 +6,7 @@ import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import pytest
 import trio
 
 from cctm.protocol.admission import AccessList, Verb, sign_access
@@ -264,3 +265,20 @@ async def relay_parts(place, rates=None, tail_bytes=2**30, joining_bytes=2**30, 
             nursery.cancel_scope.cancel()
     finally:
         store.close()
+
+
+async def shared(parts, members=None):
+    """The owner, after it has made the channel and stored its log."""
+    owner = await parts.open()
+    await owner.send(m.Access(access(members)))
+    assert await owner.expect(m.AccessStored) == m.AccessStored(1)
+    await owner.append(LOG, 0, HOST_RECORDS)
+    await owner.stored(len(HOST_RECORDS))
+    return owner
+
+
+async def refusal(parts, key, **more):
+    client = await parts.connect(key, **more)
+    with pytest.raises(RefusedByRelay) as caught:
+        await client.open()
+    return caught.value.refused
