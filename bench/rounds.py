@@ -43,6 +43,9 @@ class Runs(Generic[T]):
     def interleave(
         self, contenders: Sequence[C], rounds: int, once: Callable[[C], T], progress: Callable[[str], None]
     ) -> None:
+        names = [contender.name for contender in contenders]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two contenders of one name: {names}")
         for number in range(1, rounds + 1):
             for contender in contenders:
                 progress(f"round {number}/{rounds}: {contender.name}")

@@ -15,7 +15,7 @@ from bench.errors import BenchError
 from bench.measures.setting import Setting, rows, to_yardstick
 from bench.outer import Outer
 from bench.programs import PROMPT, SHELL
-from bench.results import Budget, Column, Limit, Section, Side
+from bench.results import PRODUCT, Budget, Column, Limit, Section, Side
 from bench.rounds import Runs, percentile
 from cctm.cli.client import try_connect
 from cctm.home import Home
@@ -71,7 +71,10 @@ def spawn(setting: Setting) -> Section:
     with setting.open("spawn") as opened:
         for contender in opened:
             runs.attempt(contender.name, contender.warm)
-        contenders = (*opened, *(Served(contender) for contender in opened if isinstance(contender, Cctm)))
+        product = [
+            contender for contender in opened if isinstance(contender, Cctm) and contender.name == PRODUCT
+        ]
+        contenders = (*opened, *map(Served, product))
 
         def once(contender: Contender | Served) -> float:
             if isinstance(contender, Served):
