@@ -5,6 +5,7 @@
     epochs      channel, number → epoch secret (wrapped)
     logs        channel, log → checkpoint
     keyframes   channel, log, seq → where a reader can start
+    shares      channel → whom it is shared with (wrapped)
 
 **Invariants**
 
@@ -24,7 +25,7 @@ from cctm.home import HomeError
 from cctm.protocol.errors import CctmError
 from cctm.sqlite import transaction
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 _APPLICATION_ID: Final = 0x4343544D  # "CCTM"
 _BUSY_S: Final = 5.0
 
@@ -44,6 +45,7 @@ CREATE TABLE keyframes (
     segment INTEGER NOT NULL, position INTEGER NOT NULL, stream BLOB, stream_offset INTEGER NOT NULL,
     PRIMARY KEY (channel, log, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE shares (channel BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 
