@@ -20,7 +20,8 @@ from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import Screen
 from cctm.cctmd.services import Services, wait_for
 from cctm.cctmd.shown import Owner
-from cctm.cctmd.terminal import Ending, Terminal
+from cctm.cctmd.stage import Ending
+from cctm.cctmd.terminal import Terminal
 from cctm.cctmd.terminals import Terminals
 from cctm.protocol.codec import Value
 from cctm.protocol.events import Opened

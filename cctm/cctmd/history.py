@@ -15,7 +15,7 @@ from cctm.archive.reader import Archive, Tail
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.recent import MAX_HOLES
 from cctm.cctmd.services import RefusedError
-from cctm.cctmd.terminal import Terminal
+from cctm.cctmd.stage import Stage
 from cctm.home import HomeError
 from cctm.protocol.control import requests
 from cctm.protocol.control.values import Reason
@@ -31,7 +31,7 @@ MAX_HISTORY_BYTES: Final = 256 * 1024
 SETTLE_S: Final = 2  # a full disk must not keep anybody from attaching
 
 
-async def history_of(daemon: Daemon, terminal: Terminal, request: requests.Attach) -> bytes:
+async def history_of(daemon: Daemon, terminal: Stage, request: requests.Attach) -> bytes:
     """The lines before the screen, at most as many as are in the last `history_bytes` of the output."""
     size = min(request.history_bytes, MAX_HISTORY_BYTES)
     fold = await terminal.shown.live()
@@ -49,7 +49,7 @@ async def history_of(daemon: Daemon, terminal: Terminal, request: requests.Attac
     return lines + b"\r\n" * request.rows
 
 
-async def _earlier_output(daemon: Daemon, terminal: Terminal, resume: int | None, size: int) -> None:
+async def _earlier_output(daemon: Daemon, terminal: Stage, resume: int | None, size: int) -> None:
     """Have *terminal* remember enough of its output for a client that attaches: after a start it remembers none."""
     recent = terminal.recent
     wanted = max(min(size, MAX_HISTORY_BYTES), recent.base - resume if resume is not None else 0)

@@ -24,7 +24,7 @@ from cctm.cctmd.opening import new_keys, store_keys
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import ChannelKeys, Screen
 from cctm.cctmd.services import wait_for
-from cctm.cctmd.terminal import Ending
+from cctm.cctmd.stage import Ending
 from cctm.cctmd.terminals import StoredSoFar, Terminals
 from cctm.keeper import wire
 from cctm.protocol.errors import CctmError

@@ -32,7 +32,8 @@ from cctm.cctmd.pty_state import session_leader
 from cctm.cctmd.recorder import ChannelKeys, Durable, Recorder, Screen
 from cctm.cctmd.sealing import Sealing, seal_now
 from cctm.cctmd.services import RefusedError, Services, wait_for
-from cctm.cctmd.terminal import Ending, Held, Terminal
+from cctm.cctmd.stage import Ending
+from cctm.cctmd.terminal import Held, Terminal
 from cctm.keeper import wire
 from cctm.protocol.control.values import Reason
 from cctm.protocol.errors import CctmError
@@ -209,11 +210,11 @@ class Terminals:
         )
         terminal = Terminal(
             channel,
-            screen.stream,
             recorder,
             pty,
             build=None if stored.offset == 0 else partial(build_fold, self, channel, screen.stream),
             nursery=self.services.nursery,
+            touched=self.touch,
             command=shown_command(about.argv),
             created_us=about.created_us,
             record_input=record_input,
