@@ -164,6 +164,14 @@ class Recorder:
         self._keys = keys
         self._owed = max(self._owed, owed, key=lambda it: it.value) if self._log is not None else Owed.LOG
 
+    def generation_behind(self, owed: Owed) -> int:
+        """Of the log in which what is *owed* will be."""
+        return self._generation + (self._log is not None and owed is Owed.LOG)
+
+    def go_beyond(self, generation: int) -> None:
+        """The next log's generation is above this one."""
+        self._generation = max(self._generation, generation + (self._log is None))
+
     @property
     def log(self) -> LogRef | None:
         """The log that is being written, once it was begun."""

@@ -75,13 +75,15 @@ class Guest:
 class Members:
     """Everybody in one channel but its host.
 
-    *version*: of the access list. *has_floor*: one of them types at a time.
+    *version*: of the access list. *has_floor*: one of them types at a time. *relay*: the origin of the relay that its
+    links name; empty: this home's own.
     """
 
     links: tuple[SharedLink, ...] = ()
     guests: tuple[Guest, ...] = ()
     version: int = 0
     has_floor: bool = False
+    relay: str = ""
 
     def __bool__(self) -> bool:
         """Whether the channel is shared."""
@@ -100,6 +102,16 @@ class Members:
         guest = self.guest(id_)
         link = self.link(id_ if guest is None else guest.link)
         return None if link is None else link.role
+
+    def is_in(self, id_: WriterId) -> bool:
+        """Whether the newest grant names *id_*."""
+        link = self.link(id_)
+        return self.guest(id_) is not None if link is None else link.expires_us != SPENT_US
+
+    @property
+    def first_generation(self) -> int:
+        """Of the oldest log that anybody may see."""
+        return 1 if self.shows_the_past else min((link.generation for link in self.links), default=1)
 
     @property
     def shows_the_past(self) -> bool:
@@ -216,7 +228,7 @@ def encode_members(members: Members) -> bytes:
         for link in members.links
     ]
     guests = [(guest.id, guest.box_public, guest.link, guest.label) for guest in members.guests]
-    return encode((links, guests, members.version, members.has_floor))
+    return encode((links, guests, members.version, members.has_floor, members.relay))
 
 
 def decode_members_untrusted(data: bytes, channel: ChannelId) -> Members:
@@ -224,7 +236,7 @@ def decode_members_untrusted(data: bytes, channel: ChannelId) -> Members:
     Raises:
         MalformedError: it is not what `encode_members` made for *channel*.
     """
-    links, guests, version, has_floor = expect_fields(decode_untrusted(data, MAX_BYTES), 4)
+    links, guests, version, has_floor, relay = expect_fields(decode_untrusted(data, MAX_BYTES), 5)
     members = Members()
     try:
         for item in expect_array(links, 0, MAX_LINKS):
@@ -233,7 +245,7 @@ def decode_members_untrusted(data: bytes, channel: ChannelId) -> Members:
             members = members.with_guest(_expect_guest(item))
     except LocalError as error:
         raise MalformedError("members") from error
-    return replace(members, version=expect_int(version), has_floor=expect_bool(has_floor))
+    return replace(members, version=expect_int(version), has_floor=expect_bool(has_floor), relay=expect_text(relay))
 
 
 def _expect_link(value: object, channel: ChannelId) -> SharedLink:
