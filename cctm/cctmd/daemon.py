@@ -16,6 +16,7 @@ from cctm import __version__
 from cctm.cctmd.ending import end_terminal
 from cctm.cctmd.frames import Frames
 from cctm.cctmd.services import RefusedError, Services
+from cctm.cctmd.sharing.sharing import Sharing
 from cctm.cctmd.terminals import Terminals
 from cctm.home import Home
 from cctm.keeper import wire
@@ -37,9 +38,10 @@ class Connected(Protocol):
 class Daemon:
     """One running daemon."""
 
-    def __init__(self, services: Services, terminals: Terminals) -> None:
+    def __init__(self, services: Services, terminals: Terminals, sharing: Sharing) -> None:
         self.services = services
         self.terminals = terminals
+        self.sharing = sharing
         self.sessions: set[Connected] = set()
         self.leaving = trio.Event()
         self.frames = Frames()

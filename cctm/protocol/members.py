@@ -120,6 +120,10 @@ class Members:
 
     # -- what changes
 
+    def at(self, relay: str, *, has_floor: bool) -> "Members":
+        """The same, at another relay, or with another rule of who types."""
+        return replace(self, relay=relay, has_floor=has_floor)
+
     def with_link(self, link: SharedLink) -> "Members":
         """
         Raises:

@@ -48,26 +48,29 @@ class Sharing:
         self._services = services
         self._terminals = terminals
         self._shared: dict[ChannelId, Shared] = {}
+        self._nursery = services.nursery  # until it runs
 
     # --- running
 
-    async def run(self) -> None:
-        """Run what is shared, and revoke what expires, until cancelled."""
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run what is shared, and revoke what expires, until cancelled. Once started, more can be shared."""
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             nursery.start_soon(self.own_relay.run)
+            task_status.started()
             while True:
                 for terminal in self._terminals.alive():
                     if terminal.recorder.keys.members and terminal.channel not in self._shared:
-                        await self._take_up(terminal, nursery)
+                        await self._take_up(terminal)
                 for shared in list(self._shared.values()):
-                    self._tick(shared, nursery)
+                    self._tick(shared)
                 await trio.sleep(TICK_S)
 
-    def _tick(self, shared: Shared, nursery: trio.Nursery) -> None:
+    def _tick(self, shared: Shared) -> None:
         shared.perform(shared.gate.tick(shared.moment()))
         wall_us = self._services.clock.wall_us()
         if shared.members.without_expired(wall_us) != shared.members and not shared.lock.locked():
-            nursery.start_soon(self._expire, shared)
+            self._nursery.start_soon(self._expire, shared)
 
     async def _expire(self, shared: Shared) -> None:
         async with shared.lock:
@@ -78,12 +81,12 @@ class Sharing:
                 except (OSError, CctmError):
                     LOG.exception("terminal %s: a link cannot be revoked", shared.terminal.log_name)
 
-    async def _take_up(self, terminal: Terminal, nursery: trio.Nursery) -> None:
+    async def _take_up(self, terminal: Terminal) -> None:
         """A terminal that an earlier daemon shared: a log that its members can begin to read with."""
         shared = await self._begin(terminal)
         terminal.grant(terminal.recorder.keys, Owed.LOG, begins_epoch=False)
         shared.uplink.access(*shared.access())
-        self._start(shared, nursery)
+        self._nursery.start_soon(self._serve, shared)
 
     async def _begin(self, terminal: Terminal) -> Shared:
         """Have everything that is sealed of *terminal* from now on go to its relay."""
@@ -99,9 +102,6 @@ class Sharing:
         catalogue = self._services.catalogue
         known = await wait_for(self._services.storage.run_aside(lambda: catalogue.checkpoints(channel)))
         return [(checkpoint.ref, checkpoint.size) for checkpoint in known]
-
-    def _start(self, shared: Shared, nursery: trio.Nursery) -> None:
-        nursery.start_soon(self._serve, shared)
 
     async def _serve(self, shared: Shared) -> None:
         try:
@@ -137,7 +137,7 @@ class Sharing:
 
     # --- what commands ask for
 
-    async def share(self, request: requests.Share, nursery: trio.Nursery) -> replies.Link:
+    async def share(self, request: requests.Share) -> replies.Link:
         """Make a link.
 
         Raises:
@@ -164,7 +164,7 @@ class Sharing:
                     del self._shared[terminal.channel]
                 raise _not_shared(terminal, error) from error
         if is_new:
-            self._start(shared, nursery)
+            self._nursery.start_soon(self._serve, shared)
         return replies.Link(url)
 
     async def _share(self, shared: Shared, request: requests.Share) -> str:
