@@ -65,6 +65,16 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
             return [_clients(terminals.find_alive(target))]
         case requests.DetachClient(target, number):
             _detach(terminals.find_alive(target), number)
+        case requests.Share():
+            return [await daemon.sharing.share(message)]
+        case requests.Unshare():
+            await daemon.sharing.unshare(message)
+        case requests.Kick():
+            await daemon.sharing.kick(message)
+        case requests.AskShares(target):
+            return [await daemon.sharing.shares(target)]
+        case requests.AskPeople(target):
+            return [daemon.sharing.people(terminals.find_alive(target))]
         case requests.AskScreen(target, drawn):
             return await _screen(terminals.find_alive(target), is_drawn=drawn)
         case _:

@@ -95,7 +95,9 @@ class Terminal(Stage):
         self.on_durable: Callable[[Durable], None] | None = None  # who sends the record to others
         self._held: set[Held] = set()
         self._owes_keyframe = False
-        self._hides_older = False  # the alternate screen, since before those who share it may see what is hidden
+        self._hides_older = (
+            False  # the alternate screen, since before those who share it may see what is hidden
+        )
 
     # --- output
 
@@ -242,7 +244,7 @@ class Terminal(Stage):
 
     def floor_changed(self, holder: bytes | None) -> None:
         """The keyboard is *holder*'s: a guest; empty, the host's own user; None: every driver's."""
-        self.tell(replies.FloorHeld(b"" if holder is None else holder))
+        self.tell(replies.FloorHeld(holder))
 
     def input(self, data: bytes, who: bytes = OWN) -> None:
         """What a driver typed. Of a password not even how long it is and when each key was pressed is recorded."""

@@ -249,7 +249,9 @@ def decode_members_untrusted(data: bytes, channel: ChannelId) -> Members:
             members = members.with_guest(_expect_guest(item))
     except LocalError as error:
         raise MalformedError("members") from error
-    return replace(members, version=expect_int(version), has_floor=expect_bool(has_floor), relay=expect_text(relay))
+    return replace(
+        members, version=expect_int(version), has_floor=expect_bool(has_floor), relay=expect_text(relay)
+    )
 
 
 def _expect_link(value: object, channel: ChannelId) -> SharedLink:

@@ -19,7 +19,6 @@ from typing import Final
 
 import trio
 
-from cctm.archive.files import list_files
 from cctm.archive.segment import LogRef
 from cctm.cctmd.links.outgoing import Outgoing
 from cctm.cctmd.links.stored import Position
@@ -73,6 +72,7 @@ class Shared:
         self._roster: dict[WriterId, Member] = {}
         self._enlisting: list[Enlist] = []
         self._enlists = trio.Event()
+        self._over = trio.Event()  # perhaps: the terminal ended, or nobody is left
         self.wants_floor: WriterId | None = None
         self._read_roster(keys.members)
         self.gate = Gate(keys.channel, keys.writer, self._roster.get, os.urandom)
@@ -90,14 +90,23 @@ class Shared:
     # --- running
 
     async def run(self) -> None:
-        """Keep the relay level, and let guests in, until the terminal ended or is not shared any more, and the relay knows."""
+        """Keep the relay level, and let guests in, until nothing is shared any more, and the relay knows."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.uplink.run)
             nursery.start_soon(self._enlist)
-            await self.terminal.ended.wait()
-            self._farewell(self._roster, Why.ENDED)
-            await self._last()
+            nursery.start_soon(self._see_the_end)
+            while True:
+                await self._over.wait()
+                self._over = trio.Event()
+                await self._last()
+                if self.terminal.ending is not None or not self.members:
+                    break
             nursery.cancel_scope.cancel()
+
+    async def _see_the_end(self) -> None:
+        await self.terminal.ended.wait()
+        self._farewell(self._roster, Why.ENDED)
+        self._over.set()
 
     async def _last(self) -> None:
         with trio.move_on_after(LAST_S):
@@ -105,7 +114,7 @@ class Shared:
             await self.uplink.delivered()
 
     def known(self, stored: Sequence[tuple[LogRef, int]]) -> None:
-        """Logs of earlier starts, and how many entries of each are on disk. Those since it is shared go to the relay."""
+        """Logs of earlier starts, and how many entries of each are on disk: what is shared of them goes to the relay."""
         self._known |= {ref.log for ref, _ in stored}
         first = self.members.first_generation
         for ref, size in stored:
@@ -162,6 +171,8 @@ class Shared:
         self.terminal.grant(replace(keys, epochs=epochs, members=members), owed, begins_epoch=rotates)
         self._farewell(gone, Why.REMOVED if members else Why.UNSHARED)
         self.uplink.access(*self.access())
+        if not members:
+            self._over.set()
         await wait_for(self._services.storage.barrier())
 
     def access(self) -> tuple[bytes, int]:
@@ -171,7 +182,11 @@ class Shared:
 
     def _read_roster(self, members: Members) -> None:
         # The gate asks this very dictionary: what is taken from it is refused from then on.
-        rows = {link.id: Member(Standing.LINK, link.role, "") for link in members.links if link.expires_us != SPENT_US}
+        rows = {
+            link.id: Member(Standing.LINK, link.role, "")
+            for link in members.links
+            if link.expires_us != SPENT_US
+        }
         for guest in members.guests:
             role = members.role_of(guest.id)
             assert role is not None  # of a guest's link
@@ -223,7 +238,9 @@ class Shared:
         self._roster.clear()
         self.terminal.recorder.go_beyond(highest_generation)
         self.terminal.say("This home is a copy, or a backup: nobody shares this terminal any more.")
-        LOG.warning("terminal %s: the relay knows a newer log of ours: a copy, or a backup", self.terminal.log_name)
+        LOG.warning(
+            "terminal %s: the relay knows a newer log of ours: a copy, or a backup", self.terminal.log_name
+        )
         self._services.nursery.start_soon(self._turn_out)
 
     async def _turn_out(self) -> None:

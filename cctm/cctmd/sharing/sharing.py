@@ -243,12 +243,18 @@ class Sharing:
         shared = self._find(terminal.channel.hex())
         if not shared.members.has_floor:
             raise RefusedError(
-                Reason.FAILED, "Everybody who drives may type here.", "`cctm share --floor` has one type at a time."
+                Reason.FAILED,
+                "Everybody who drives may type here.",
+                "`cctm share --floor` has one type at a time.",
             )
         holder = request.who or shared.wants_floor or terminal.recorder.keys.writer.public
         if request.action != GRANT:
             holder = terminal.recorder.keys.writer.public
-        if shared.members.role_of(WriterId(holder)) is not Role.DRIVER and request.action == GRANT and request.who:
+        if (
+            shared.members.role_of(WriterId(holder)) is not Role.DRIVER
+            and request.action == GRANT
+            and request.who
+        ):
             raise RefusedError(Reason.FAILED, "They may not type.", "See `cctm who`.")
         shared.perform(shared.gate.give(holder, shared.moment()))
 
