@@ -181,9 +181,9 @@ class Members:
             members = members.without_link(id_)
         return members
 
-    def nobody(self) -> "Members":
-        """All links and guests are gone."""
-        return self._changed(links=(), guests=())
+    def nobody(self, above: int = 0) -> "Members":
+        """All links and guests are gone. *above*: a version that is taken already."""
+        return replace(self, version=max(self.version, above))._changed(links=(), guests=())
 
     def _changed(self, **what: object) -> "Members":
         return replace(self, version=self.version + 1, **what)  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from cctm.archive.segment import LogRef
 from cctm.cctmd.links.outgoing import Outgoing
 from cctm.cctmd.links.stored import Position
 from cctm.cctmd.links.uplink import Uplink, Where
+from cctm.cctmd.links.upload import Found
 from cctm.cctmd.recorder import Batch, ChannelKeys, Durable, Owed
 from cctm.cctmd.services import Services, wait_for
 from cctm.cctmd.terminal import Terminal
@@ -114,7 +115,7 @@ class Shared:
             await self.uplink.delivered()
 
     def known(self, stored: Sequence[tuple[LogRef, int]]) -> None:
-        """Logs of earlier starts, and how many entries of each are on disk: what is shared of them goes to the relay."""
+        """Logs of earlier starts, and how many entries of each are on disk: what is shared goes to the relay."""
         self._known |= {ref.log for ref, _ in stored}
         first = self.members.first_generation
         for ref, size in stored:
@@ -229,24 +230,28 @@ class Shared:
         """All logs that this home ever began in the channel."""
         return self._known
 
-    def level(self) -> None:
-        """No copy of this home is at work, as far as the relay knows."""
-        self.gate.open_for_input()
+    def found(self, found: Found) -> None:
+        """What the relay has of our own logs is known, for this connection."""
+        # A list is on our disk before it is on the relay's.
+        if found.is_copy or found.access_version > self.members.version:
+            self._copied(found)
+        else:
+            self.gate.open_for_input()
 
-    def copied(self, highest_generation: int) -> None:
+    def _copied(self, found: Found) -> None:
         """This home is a copy, or was restored: let nobody in whom it may have removed since (SPEC.md §16.9)."""
         self._roster.clear()
-        self.terminal.recorder.go_beyond(highest_generation)
+        self.terminal.recorder.go_beyond(found.highest_generation)
         self.terminal.say("This home is a copy, or a backup: nobody shares this terminal any more.")
         LOG.warning(
             "terminal %s: the relay knows a newer log of ours: a copy, or a backup", self.terminal.log_name
         )
-        self._services.nursery.start_soon(self._turn_out)
+        self._services.nursery.start_soon(self._turn_out, found.access_version)
 
-    async def _turn_out(self) -> None:
+    async def _turn_out(self, above: int) -> None:
         async with self.lock:
             try:
-                await self.change(self.members.nobody(), owed=Owed.LOG, rotates=True)
+                await self.change(self.members.nobody(above), owed=Owed.LOG, rotates=True)
             except (OSError, CctmError):
                 LOG.exception("terminal %s: cannot be unshared", self.terminal.log_name)
 

@@ -9,7 +9,7 @@
 **Invariants**
 
 - `known` never goes back: (generation, log), and in one log size and grant, only grow.
-- Nothing is opened that was not verified; nothing is shown of a log that is older than what is known, or of an epoch that
+- Nothing is opened that was not verified; nothing is shown of a log older than what is known, or of an epoch that
   is older than the link names.
 - An error leaves what is known as it was: the link is dropped, and the next one goes on from there.
 """
