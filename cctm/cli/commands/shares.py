@@ -8,6 +8,7 @@ import click
 
 from cctm.cli import table, words
 from cctm.cli.client import connect
+from cctm.cli.commands.share import refuse_onlookers
 from cctm.cli.link_rows import HEADS, as_json, cells
 from cctm.cli.parameters import TERMINAL
 from cctm.home import Home
@@ -26,6 +27,8 @@ def command(target: str | None, links: bool, is_json: bool) -> None:  # noqa: FB
     LINK is the beginning of a link's id; GUESTS, how many came by it; STATE, how its relay is reached.
     """
     with connect(Home.locate(os.environ)) as client:
+        if links and os.isatty(1):
+            refuse_onlookers(client)
         rows = client.ask(requests.AskShares(target or ""), replies.Shares).rows
     now_s = time.time()
     if is_json:
