@@ -46,7 +46,7 @@ _TAIL_BYTES = 256 << 10  # of sealed records, to begin with
 _TAIL_LIMIT_BYTES = 4 << 20
 _TAIL_LIMIT_TIMES = 512  # a key that is echoed is a record of some 350 bytes
 _BEGINNING_BYTES = 16 << 10  # what it costs at least to look at a log
-_FIRST_ENTRIES = 4  # open, grant, keyframe and, in the first log, `opened`
+_FIRST_ENTRIES = 6  # open, grant, keyframe and, in the first log, `opened`; or two of them with holes before
 
 
 @dataclass(frozen=True, slots=True)

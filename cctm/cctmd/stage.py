@@ -229,6 +229,15 @@ class Stage(ABC):
         self.show_held()
         self.recent.restart(offset)
 
+    def begin_at(self, stream: StreamId, offset: int, size: tuple[int, int], fold: Fold) -> None:
+        """Show *fold*, which is what *stream* shows at *offset*, whatever was shown before."""
+        self.screen.stream = stream
+        self.screen.cols, self.screen.rows = size
+        self.taken = offset
+        self._scanner = QueryScanner()
+        self.recent.restart(offset)
+        self.shown.begin_with(fold)
+
     def change_size(self, cols: int, rows: int, who: bytes, *, but: Viewer | None = None) -> None:
         """The terminal has another size from here on; *but* knows."""
         self.screen.cols, self.screen.rows = cols, rows
