@@ -7,9 +7,11 @@
       catalogue.sqlite                 what can be rebuilt from the archive, but for the writer seeds
       archive/                         the segments (SPEC.md §6)
       daemon.lock                      one daemon writes all this, whatever its state directory is
+      relay.json relay.port            the relay that is used (`cctm relay use`); where the home's own one listens
     $CCTM_HOME/state/                ~/.local/state/cctm/      state: what a running daemon and keeper need
       control.sock keeper.sock agent   in /tmp/cctm-<uid>/<hash>/ where this path is too long for a socket
       start.lock keeper.lock daemon.log keeper.log
+      relay.sqlite                     what the home's own relay stores: only what the archive has
 
 Invariants: every directory is 0700 and the user's own. XDG_RUNTIME_DIR is never used: it vanishes at log-out,
 which terminals outlive, and is unset under cron. `locate` reads nothing but its arguments; `prepare` writes.
@@ -33,7 +35,8 @@ SHORT_SOCKETS_PARENT: Final = "/tmp"  # noqa: S108  its own directory below it i
 _ADVICE_ELSEWHERE: Final = "Set CCTM_HOME to a directory that you may write to."
 # What a directory may hold to be taken for ours; a name may go on after these.
 _OURS: Final = (
-    *("archive", "catalogue.sqlite", "device.key", "state", "config.toml", "relay.sqlite"),
+    *("archive", "catalogue.sqlite", "device.key", "state", "config.toml"),
+    *("relay.sqlite", "relay.json", "relay.port"),
     *("control.sock", "keeper.sock", "agent", "start.lock", "start.failed", "daemon.lock", "keeper.lock"),
     *("daemon.log", "keeper.log"),
 )
@@ -104,6 +107,21 @@ class Home:
     @property
     def device_key(self) -> str:
         return os.path.join(self.root, "device.key")
+
+    @property
+    def relay_choice(self) -> str:
+        """Which relay terminals are shared through (`relay_choice`)."""
+        return os.path.join(self.root, "relay.json")
+
+    @property
+    def relay_port(self) -> str:
+        """Where this home's own relay listens: links name it."""
+        return os.path.join(self.root, "relay.port")
+
+    @property
+    def own_relay(self) -> str:
+        """What this home's own relay stores."""
+        return os.path.join(self.state, "relay.sqlite")
 
     @property
     def control_socket(self) -> str:

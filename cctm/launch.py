@@ -16,7 +16,7 @@ from cctm.home import Home
 # What the two processes themselves need. Programs in terminals get the environment of whoever opened them, so
 # nothing else of the first caller's (tokens, agents, a terminal's variables) has to live on in a daemon.
 _KEPT = frozenset({"HOME", "PATH", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR"})
-_KEPT_PREFIXES = ("LC_", "CCTM_", "XDG_", "COVERAGE_")
+_KEPT_PREFIXES = ("SSL_CERT_", "LC_", "CCTM_", "XDG_", "COVERAGE_")
 
 
 def python_command(module: str) -> list[str]:

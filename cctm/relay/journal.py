@@ -6,6 +6,7 @@ Invariants: of an id the first 4 bytes, which serve to follow one channel throug
 else; never an address, a key, an invite, or a byte of what is stored or passed on.
 """
 
+import contextlib
 import json
 import sys
 from datetime import UTC, datetime
@@ -27,5 +28,7 @@ class Journal:
         }
         at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         stream = sys.stderr if self._stream is None else self._stream
-        stream.write(json.dumps({"at": at, "event": event, **shown}) + "\n")
-        stream.flush()
+        # Whoever read it may be gone, or the disk full: that is no reason to stop relaying.
+        with contextlib.suppress(OSError):
+            stream.write(json.dumps({"at": at, "event": event, **shown}) + "\n")
+            stream.flush()

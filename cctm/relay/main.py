@@ -2,6 +2,8 @@
 
     options ─► lock ─► store ─► listen ─► serve ─► SIGTERM or SIGINT ─► store all ─► Refused(LEAVING) to all ─► exit 0
 
+A daemon's own relay is also asked by the end of its standard input: it must not outlive a daemon that was killed.
+
 Exit status: 0 asked to end; 1 cannot start, and why, in a sentence on standard error.
 """
 
@@ -14,7 +16,7 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import trio
@@ -86,13 +88,27 @@ async def _run(options: Options) -> None:
             except (OSError, ssl.SSLError) as error:
                 raise _cannot_listen(options, error) from error
             journal.note("listening", address=address, pid=os.getpid())
-            async for _ in signals:
-                break
+            await _until_asked_to_end(signals, options)
             with trio.move_on_after(SETTLE_S):
                 await store.settle()
             await server.leave()
             nursery.cancel_scope.cancel()
     journal.note("ended")
+
+
+async def _until_asked_to_end(signals: AsyncIterator[int], options: Options) -> None:
+    async with trio.open_nursery() as nursery:
+        if options.ends_with_input:
+            nursery.start_soon(_until_input_ends, nursery.cancel_scope)
+        async for _ in signals:
+            nursery.cancel_scope.cancel()
+
+
+async def _until_input_ends(scope: trio.CancelScope) -> None:
+    async with trio.lowlevel.FdStream(os.dup(0)) as stream:
+        while await stream.receive_some():
+            pass
+    scope.cancel()
 
 
 def _open_store(options: Options, metrics: Metrics) -> Store:

@@ -25,6 +25,7 @@ class Options:
     idle_days: int = 90  # a channel that nobody used for so long is deleted; 0: never
     connections: int = 10_000
     connections_per_address: int = 256
+    ends_with_input: bool = False  # its standard input is a pipe of who started it, and ends with that one
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -1,0 +1,50 @@
+"""When to try again: later and later, never all at once, for ever.
+
+    failed ─► a pause of 0.5 s … ─► failed ─► of 1 s … ─► … of 30 s, each between its half and its whole
+    open for 30 s ─► the next failure begins anew
+
+Jitter keeps a relay that comes back from being dialled by all terminals of all hosts in the same moment.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+FIRST_S: Final = 0.5
+MOST_S: Final = 30.0
+STEADY_S: Final = 30.0  # a connection that held for so long was none of those that fail
+
+
+class Retrying:
+    """One connection's pauses."""
+
+    def __init__(self, draw: Callable[[], float] = random.random) -> None:
+        """
+        Args:
+            draw: a number from 0 to 1.
+        """
+        self._draw = draw
+        self._failures = 0
+        self._cut_short = trio.Event()
+
+    def next_pause_s(self, lasted_s: float) -> float:
+        """How long to wait after a connection that was open for *lasted_s*, 0 if it never was."""
+        if lasted_s >= STEADY_S:
+            self._failures = 0
+        whole_s = min(MOST_S, FIRST_S * (1 << self._failures))
+        if whole_s < MOST_S:
+            self._failures += 1
+        return whole_s * (1 + self._draw()) / 2
+
+    async def pause(self, lasted_s: float, at_least_s: float = 0.0) -> None:
+        """Wait before the next attempt, or until `now`."""
+        with trio.move_on_after(max(at_least_s, self.next_pause_s(lasted_s))):
+            await self._cut_short.wait()
+        self._cut_short = trio.Event()
+
+    def now(self) -> None:
+        """Cut the pause short, or leave the next one out."""
+        self._failures = 0
+        self._cut_short.set()
