@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from cctm.protocol.codec import Value
+from cctm.protocol.control.replies import LinkRow, PersonRow
 
 TEXT = (Path(__file__).parents[1] / "SPEC.md").read_text(encoding="utf-8")
 KINDS = {
@@ -16,6 +17,8 @@ KINDS = {
     list[bytes]: "[bin…]",
     list[list[bytes]]: "[[bin…]…]",
     list[Value]: "[any…]",
+    list[PersonRow]: "[person…]",
+    list[LinkRow]: "[link…]",
 }
 
 
@@ -33,8 +36,8 @@ def messages(text):
     return [(int(number), *rest) for number, *rest in lines]
 
 
-def row(text):
-    [one] = re.findall(r"^row: (.*)\.$", text, re.MULTILINE)
+def row(text, kind="row"):
+    [one] = re.findall(rf"^{kind}: (.*)\.$", text, re.MULTILINE)
     return one
 
 

@@ -13,6 +13,7 @@
     table.py      columns
     opening.py    what a new terminal gets of this process
     terminal.py   the user's own terminal: raw mode, size
+    link_rows.py  people_rows.py  client_rows.py    what the daemon lists      qr.py   QR codes
     words.py      ages, sizes, statuses as people read them
     columns.py    how wide text is; text made safe to show
 
@@ -22,7 +23,7 @@ attached:
     attachment.py what is shown and who draws it; requests meanwhile     link.py   its connection
     display.py    what was written to the user's terminal, and how to undo it
     keys.py       the prefix key         questions.py   what programs ask the user's own terminal
-    doing.py      what keys after the prefix, and pages, come to
+    doing.py      what keys after the prefix, and pages, come to         together.py   those of shared terminals
     pages/        what the client itself shows: help, lists, prompts, the record
     record.py     the record as lines, from any place in it
 

@@ -35,6 +35,9 @@ REPLIES: Final = (
     replies.Status,
     replies.Clients,
     replies.Screen,
+    replies.Link,
+    replies.Presence,
+    replies.Shares,
 )
 
 

@@ -4,25 +4,19 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from cctm.cli.attachment import Attachment
-from cctm.cli.client_rows import client_rows
 from cctm.cli.keys import Command, Jump
 from cctm.cli.opening import new_request
-from cctm.cli.pages.clients import ClientsPage
-from cctm.cli.pages.effects import Closed, Effect, Kill, Rename, Switch, Throw
+from cctm.cli.pages.effects import Closed, Effect, Kill, Rename, Switch, Throw, Together
 from cctm.cli.pages.help import HelpPage
 from cctm.cli.pages.page import Page
-from cctm.cli.pages.prompt import KillPrompt, RenamePrompt
+from cctm.cli.pages.prompt import RenamePrompt, kill_question
 from cctm.cli.pages.terminals import TerminalsPage
 from cctm.protocol.control import replies, requests
 
 if TYPE_CHECKING:
     from cctm.home import Home
 
-NOT_YET: Final = {
-    Command.SHARE: "Sharing is not in this version yet.",
-    Command.PRIVATE: "Off the record: not in this version yet.",
-    Command.CONTROL: "Control of the keyboard is not in this version yet.",
-}
+NOT_YET: Final = "Off the record: not in this version yet."
 NO_OTHER: Final = "There is no other terminal."
 
 
@@ -52,15 +46,17 @@ def perform(command: Command | Jump, attachment: Attachment, home: "Home") -> Pa
         case Command.RENAME:
             return RenamePrompt(attachment.name)
         case Command.KILL:
-            return KillPrompt(attachment.name)
-        case Command.CLIENTS:
-            return _clients(attachment)
+            return kill_question(attachment.name)
+        case Command.CLIENTS | Command.SHARE | Command.CONTROL:
+            from cctm.cli import together  # who attaches need not share
+
+            return together.press(command, attachment)
         case Command.RECORD:
             return _record(attachment, home)
         case Command.HELP:
             return HelpPage()
-        case Command.SHARE | Command.PRIVATE | Command.CONTROL:
-            return NOT_YET[command]
+        case Command.PRIVATE:
+            return NOT_YET
         case Command.DETACH | Command.UNKNOWN:
             return None
     return None
@@ -80,13 +76,17 @@ def conclude(effect: Effect, attachment: Attachment) -> Page | str | None:
             return _go(attachment, channel)
         case Throw(client):
             attachment.ask(requests.DetachClient(attachment.target, client), replies.Done)
-            return _clients(attachment) if attachment.outcome is None else None
+            return _here(attachment) if attachment.outcome is None else None
         case Rename(name):
             attachment.ask(requests.Rename(attachment.target, name), replies.Done)
             return None
         case Kill():
             attachment.ask(requests.Kill(attachment.target, 0), replies.Done)
             return None
+        case Together():
+            from cctm.cli import together
+
+            return together.conclude(effect, attachment)
 
 
 def _go(attachment: Attachment, channel: bytes | None) -> str | None:
@@ -104,9 +104,10 @@ def _step(attachment: Attachment, by: int) -> str | None:
     return _go(attachment, channels[(at + by) % len(channels)])
 
 
-def _clients(attachment: Attachment) -> ClientsPage:
-    reply = attachment.ask(requests.AskClients(attachment.target), replies.Clients)
-    return ClientsPage(attachment.name, client_rows(reply))
+def _here(attachment: Attachment) -> Page | str | None:
+    from cctm.cli import together
+
+    return together.press(Command.CLIENTS, attachment)
 
 
 def _record(attachment: Attachment, home: "Home") -> Page:

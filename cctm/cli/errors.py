@@ -43,6 +43,9 @@ _SYNONYMS = {
     **dict.fromkeys(("list", "ps", "sessions"), "ls"),
     **dict.fromkeys(("enter", "resume"), "attach"),
     **dict.fromkeys(("stop", "end", "quit"), "kill"),
+    **dict.fromkeys(("invite", "publish"), "share"),
+    **dict.fromkeys(("revoke", "uninvite"), "unshare"),
+    **dict.fromkeys(("people", "guests", "users"), "who"),
 }
 
 

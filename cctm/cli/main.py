@@ -22,6 +22,12 @@ COMMANDS: Final = (
     "attach",
     "clients",
     "screen",
+    "share",
+    "join",
+    "shares",
+    "unshare",
+    "who",
+    "kick",
     "kill",
     "rename",
     "rm",
@@ -43,6 +49,7 @@ Examples:
   cctm new -n build -- make  run a command in a terminal of its own
   cctm attach build          return to it; Ctrl+B d leaves it running
   cctm export build -f txt   what it printed
+  cctm share build           a link: whoever has it can watch; `cctm join` takes it
 """
 
 

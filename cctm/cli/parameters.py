@@ -1,10 +1,16 @@
 """What several commands take on their command line."""
 
-from typing import Any
+import os
+import re
+from typing import Any, Final
 
 import click
 
+from cctm.cli import words
 from cctm.cli.errors import MistakeError
+
+MOST: Final = 2**63 - 1  # that a message carries; more than anything that is compared with it
+_UNITS_S: Final = {"s": 1, "m": words.MINUTE_S, "h": words.HOUR_S, "d": words.DAY_S, "w": 7 * words.DAY_S}
 
 
 class _Given(click.ParamType[str]):
@@ -23,3 +29,28 @@ class _Given(click.ParamType[str]):
 
 TERMINAL = _Given("terminal's name")
 NAME = _Given("name")
+LINK = _Given("link")
+
+
+def seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """The callback of an option that takes a time such as 30d."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", value)
+    if match is None:
+        raise MistakeError(
+            f"{value!r} is not an age.", "Say 30d, 12h or 2w: a number and one of s, m, h, d, w."
+        )
+    return min(int(match[1]) * _UNITS_S[match[2]], MOST // 1_000_000)
+
+
+def this_or(target: str | None) -> str:
+    """*target*, or the terminal in which the command was called.
+
+    Raises:
+        MistakeError: neither.
+    """
+    found = target or os.environ.get("CCTM_TERMINAL")
+    if not found:
+        raise MistakeError("TERMINAL is missing.", "Name one of `cctm ls`, or call this inside it.")
+    return found

@@ -84,6 +84,7 @@ class Session:
         self._keys_at = 0.0  # when the last ones came
         self._keystrokes = Keystrokes()
         self._page: Page | None = None
+        self._renew_at: float | None = None  # when the page is too old
         self._note_until: float | None = None
         self._has_said_view_only = False
         self._unsent = b""  # typed when the connection had ended already; nobody has seen it
@@ -155,7 +156,7 @@ class Session:
     def _patience_ms(self) -> float | None:
         if self._page is not None and self._page.is_busy:
             return 0
-        times = [self._questions.due(), self._note_until]
+        times = [self._questions.due(), self._note_until, self._renew_at]
         if self._keys.holds:
             times.append(self._keys_at + HOLD_S)
         nearest = min((at for at in times if at is not None), default=None)
@@ -175,6 +176,10 @@ class Session:
         if self._page is not None and self._page.is_busy:
             self._page.work()
             self._draw_page(self._page)
+        if self._renew_at is not None and now >= self._renew_at:
+            self._renew_at = None
+            if self._page is not None:
+                self._conclude(self._page.renewal())
 
     def _take_signals(self, numbers: bytes) -> None:
         if LEAVING.intersection(numbers):
@@ -257,6 +262,7 @@ class Session:
         was_ours = self._page is not None and self._page.cover is Cover.SCREEN
         self._attachment.hold()
         self._page = page
+        self._renew_at = None if page.renewal_s is None else time.monotonic() + page.renewal_s
         self._keystrokes = Keystrokes()
         if page.cover is Cover.LAST_ROW:
             self._display.open_line()

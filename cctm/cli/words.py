@@ -1,5 +1,6 @@
 """Ages, sizes and statuses as people read them."""
 
+import re
 import signal
 
 from cctm.protocol.control.replies import Row
@@ -8,7 +9,11 @@ MINUTE_S = 60
 HOUR_S = 60 * MINUTE_S
 DAY_S = 24 * HOUR_S
 SHOWN_ID_DIGITS = 8
+KEY_DIGITS = 64
+LEAST_ID_DIGITS = 4
 NOTHING_YET = "Nothing is recorded here yet. Open a terminal with `cctm`."
+SEEN = "What they have seen, they have seen."
+_ROLES = {1: "view", 2: "drive", 3: "owner"}
 
 
 def age(seconds: float) -> str:
@@ -58,6 +63,21 @@ def exit_status(how: int, code: int) -> int:
 def short_id(channel: bytes) -> str:
     """The beginning of an id, long enough to mean one terminal in practice."""
     return channel.hex()[:SHOWN_ID_DIGITS]
+
+
+def is_id(text: str) -> bool:
+    """Whether *text* could be an id, or the beginning of one."""
+    return re.fullmatch(rf"[0-9a-fA-F]{{{LEAST_ID_DIGITS},{KEY_DIGITS}}}", text) is not None
+
+
+def is_beginning(text: str, key: bytes) -> bool:
+    """Whether *text* means *key* by the beginning of its digits."""
+    return is_id(text) and key.hex().startswith(text.lower())
+
+
+def role(number: int) -> str:
+    """What somebody may do. The numbers are those of protocol/access.py, which cannot be had without cryptography."""
+    return _ROLES.get(number, f"role {number}")
 
 
 def state(row: Row) -> str:

@@ -18,6 +18,7 @@ SHOWN_ENDED: Final = 10
 NAME_CELLS: Final = 24  # in a window: one long name must not push everything else out of it
 NOBODY_SINCE_US: Final = 2**63 - 1
 HEADINGS: Final = ("NAME", "ID", "STATE", "AGE", "SIZE", "STORED", "COMMAND")
+PLACE: Final = 3  # which column comes in where some were joined: by what relay
 
 
 @click.command(epilog="Example: cctm ls --json")
@@ -70,7 +71,11 @@ def listing(rows: list[Row], now_s: float, width: int | None, shown_ended: int) 
     """
     running = [row for row in rows if row.running]
     ended = sorted((row for row in rows if not row.running), key=_end_us, reverse=True)
-    lines = [HEADINGS, *(_cells(row, now_s, width) for row in (*running, *ended[:shown_ended]))]
+    shown = [*running, *ended[:shown_ended]]
+    lines = [HEADINGS, *(_cells(row, now_s, width) for row in shown)]
+    if any(row.place for row in shown):
+        places = ["PLACE", *(words.printable(row.place) or "-" for row in shown)]
+        lines = [(*line[:PLACE], place, *line[PLACE:]) for line, place in zip(lines, places, strict=True)]
     laid_out = table.align(lines)
     more = len(ended) - shown_ended
     if more > 0:
@@ -127,4 +132,5 @@ def row_as_json(row: Row) -> dict[str, object]:
         "bytes": row.stored_bytes,
         "stalled": row.stalled or None,
         "pid": row.pid,
+        "place": row.place or None,
     }

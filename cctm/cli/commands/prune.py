@@ -9,23 +9,11 @@ from cctm.cli import words
 from cctm.cli.client import connect
 from cctm.cli.commands.ls import ask_rows
 from cctm.cli.errors import MistakeError, UserError
+from cctm.cli.parameters import MOST, seconds
 from cctm.home import Home
 from cctm.protocol.control import requests
 
-MOST = 2**63 - 1  # that a message carries; more than anything that is compared with it
-_UNITS_S = {"s": 1, "m": words.MINUTE_S, "h": words.HOUR_S, "d": words.DAY_S, "w": 7 * words.DAY_S}
 _UNITS_BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
-
-def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", value)
-    if match is None:
-        raise MistakeError(
-            f"{value!r} is not an age.", "Say 30d, 12h or 2w: a number and one of s, m, h, d, w."
-        )
-    return min(int(match[1]) * _UNITS_S[match[2]], MOST // 1_000_000)
 
 
 def _bytes(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
@@ -43,7 +31,7 @@ def _bytes(_context: click.Context, _parameter: click.Parameter, value: str | No
 @click.option(
     "--older-than",
     "older_s",
-    callback=_seconds,
+    callback=seconds,
     metavar="AGE",
     help="Delete those that ended longer ago than AGE: 12h, 30d, 2w (s, m, h, d or w).",
 )

@@ -4,7 +4,8 @@
     effects.py     what a page comes to: Closed, Switch, Rename, …; the session does it
     keystrokes.py  bytes to names of keys
     canvas.py      rows of text to bytes
-    help.py  terminals.py  clients.py  prompt.py  record.py    the pages
+    help.py  terminals.py  prompt.py  record.py                the pages
+    here.py  links.py  keyboard.py                             those of shared terminals; together.py: their effects
     scroll.py      rows of a record, from anywhere in it, in either direction
 
 Pages do no I/O: the one that shows a record is given its lines. They draw nothing but printable text (cli/columns.py).

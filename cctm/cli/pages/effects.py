@@ -34,4 +34,10 @@ class Kill:
     """End the terminal."""
 
 
-Effect = Closed | Switch | Throw | Rename | Kill
+class Together:
+    """Something about a shared terminal: pages/together.py, which attaching does not import."""
+
+    __slots__ = ()
+
+
+Effect = Closed | Switch | Throw | Rename | Kill | Together

@@ -16,11 +16,13 @@ KEYS: Final = (
     (",", "rename it"),
     ("x", "end it"),
     ("[", "scroll and search what it printed"),
-    ("i", "who is here"),
+    ("i", "who is here; who types"),
+    ("S", "share it: a link, a QR code"),
+    ("r", "who has the keyboard: ask for it, pass it on"),
     ("?", "this help"),
     ("Ctrl+B", "send Ctrl+B to the program"),
 )
-LATER: Final = "Not in this version yet: S share, P off the record, r control."
+LATER: Final = "Not in this version yet: P off the record."
 
 
 class HelpPage(Page):

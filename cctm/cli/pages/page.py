@@ -1,8 +1,9 @@
 """What all pages have in common."""
 
 from enum import Enum, auto
+from typing import ClassVar
 
-from cctm.cli.pages.effects import Effect
+from cctm.cli.pages.effects import Closed, Effect
 
 
 class Cover(Enum):
@@ -16,6 +17,7 @@ class Page:
     """Something that the client shows. A page is drawn again after each key, and when the window changes."""
 
     cover = Cover.SCREEN
+    renewal_s: ClassVar[float | None] = None  # how old it may grow; None: as old as it likes
 
     def draw(self, cols: int, rows: int) -> bytes:
         """Everything that is to be seen in a window of this size."""
@@ -24,6 +26,10 @@ class Page:
     def take(self, key: str) -> Effect | None:
         """The user pressed *key* (keystrokes.py). What the page comes to, if that is clear now."""
         raise NotImplementedError
+
+    def renewal(self) -> Effect:
+        """What brings the page up to date."""
+        return Closed()
 
     @property
     def is_busy(self) -> bool:

@@ -47,20 +47,27 @@ class RenamePrompt(Page):
         return None
 
 
-class KillPrompt(Page):
-    """Whether to end the terminal."""
+class Question(Page):
+    """A question that is answered with yes or no."""
 
     cover = Cover.LAST_ROW
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, text: str, yes: Effect, no: Effect) -> None:
+        self._text = text
+        self._yes = yes
+        self._no = no
 
     def draw(self, cols: int, rows: int) -> bytes:
-        question = clip(f" End {self._name}, and what runs in it? (y/n) ", cols)
+        question = clip(f" {self._text} (y/n) ", cols)
         drawn = row_at(rows, [(fill(question, cols), REVERSE)], cols)
         return ABSOLUTE + drawn + b"\x1b[%d;%dH" % (rows, min(cols, width(question) + 1)) + SHOW_CURSOR
 
     def take(self, key: str) -> Effect | None:
         if key in {"y", "Y"}:
-            return Kill()
-        return Closed() if key in {"n", "N", "q", ESCAPE, ENTER} else None
+            return self._yes
+        return self._no if key in {"n", "N", "q", ESCAPE, ENTER} else None
+
+
+def kill_question(name: str) -> Question:
+    """Whether to end the terminal."""
+    return Question(f"End {name}, and what runs in it?", Kill(), Closed())

@@ -10,7 +10,7 @@ from typing import Final
 
 from cctm.protocol.codec import encode
 from cctm.protocol.control import replies, requests
-from cctm.protocol.control.replies import Row
+from cctm.protocol.control.replies import LinkRow, PersonRow, Row
 from cctm.protocol.errors import MalformedError
 from cctm.protocol.tables import Table
 
@@ -49,6 +49,7 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     25: requests.Hold,
     26: requests.Show,
     27: requests.AskScreen,
+    28: requests.AskPeople,
     64: replies.Welcome,
     65: replies.Refused,
     66: replies.Done,
@@ -73,7 +74,7 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     85: replies.Shares,
     86: replies.Screen,
 }
-TABLE: Final = Table(MESSAGES, max_bytes=MAX_FRAME, max_items=MAX_FRAME_ITEMS, rows=(Row,))
+TABLE: Final = Table(MESSAGES, max_bytes=MAX_FRAME, max_items=MAX_FRAME_ITEMS, rows=(Row, PersonRow, LinkRow))
 
 _OUTPUT: Final = bytes((0x90 + 1 + len(replies.Output._fields), TABLE.types[replies.Output]))
 

@@ -31,7 +31,7 @@ class Created(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One terminal of a Listing; travels as an array of its fields."""
+    """One terminal of a Listing; travels as an array of its fields. `place`: the relay's address, if it was joined."""
 
     channel: bytes
     name: str
@@ -47,6 +47,7 @@ class Row(NamedTuple):
     stored_bytes: int
     stalled: str
     pid: int | None
+    place: str = ""
 
 
 class Listing(NamedTuple):
@@ -118,14 +119,36 @@ class Query(NamedTuple):
     data: bytes
 
 
-class Presence(NamedTuple):
-    """Who is here: [public key or empty, label, role, round trip in ms or nil] each."""
+class PersonRow(NamedTuple):
+    """Somebody who is here: a guest, or the host's own user (`who` and `link` are empty).
 
-    rows: list[Value]
+    `since_us` is when they came, by the wall clock; `idle_us`, how long ago they typed: nil, never.
+    """
+
+    who: bytes
+    label: str
+    role: int
+    link: bytes
+    since_us: int
+    idle_us: int | None
+    round_trip_us: int | None
+
+
+class Presence(NamedTuple):
+    """Who is here; which of them this is (`you`, empty: the host's own user); who has the keyboard.
+
+    `holder`: nil, every driver types; empty, the host's own user has it. Nobody is here where nothing is shared.
+    """
+
+    rows: list[PersonRow]
+    you: bytes
+    holder: bytes | None
 
 
 class FloorHeld(NamedTuple):
-    holder: bytes
+    """The keyboard changed hands; `holder` as in Presence."""
+
+    holder: bytes | None
 
 
 class Released(NamedTuple):
@@ -159,10 +182,21 @@ class Clients(NamedTuple):
     rows: list[Value]
 
 
-class Shares(NamedTuple):
-    """[link id, role, expiry or nil, guests] each."""
+class LinkRow(NamedTuple):
+    """One link that is in force. `link` is its signing key, `url` its text, `state` how its relay is reached."""
 
-    rows: list[Value]
+    channel: bytes
+    name: str
+    link: bytes
+    role: int
+    expires_us: int | None
+    guests: int
+    url: str
+    state: str
+
+
+class Shares(NamedTuple):
+    rows: list[LinkRow]
 
 
 class Screen(NamedTuple):

@@ -113,6 +113,8 @@ class Answer(NamedTuple):
 
 
 class Floor(NamedTuple):
+    """Who has the keyboard of the terminal that this connection is attached to; `who`: whom it is given to."""
+
     action: int
     who: bytes
 
@@ -127,6 +129,8 @@ class DetachClient(NamedTuple):
 
 
 class Share(NamedTuple):
+    """Make a link to a terminal. `role` is of protocol/access.py; `expires_us`, by the wall clock, nil: never."""
+
     target: str
     role: int
     history: bool
@@ -135,21 +139,30 @@ class Share(NamedTuple):
 
 
 class Unshare(NamedTuple):
+    """Revoke the link with this signing key, and all that came by it; empty: all links, all guests."""
+
     target: str
     link: bytes
 
 
 class Kick(NamedTuple):
+    """Remove a guest, and revoke the link by which they came; its other guests stay."""
+
     target: str
     who: bytes
 
 
 class Join(NamedTuple):
+    """Follow the terminal behind a link. `label` is what the host is told that one is called."""
+
     link: str
     rights: int
+    label: str
 
 
 class AskShares(NamedTuple):
+    """Links that are in force, of one terminal; of an empty target, all."""
+
     target: str
 
 
@@ -169,3 +182,9 @@ class AskScreen(NamedTuple):
 
     target: str
     drawn: bool
+
+
+class AskPeople(NamedTuple):
+    """Who is in a shared terminal, or in one that was joined."""
+
+    target: str

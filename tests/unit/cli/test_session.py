@@ -119,7 +119,7 @@ def test_what_the_daemon_says_is_shown_and_known(window):
         replies.History(b"past "),
         replies.Output(100, b"now "),
         replies.NameChanged("better"),
-        replies.Presence([]),
+        replies.FloorHeld(None),
         ENDED,
     )
     session = attached(daemon)

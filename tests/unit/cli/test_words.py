@@ -8,8 +8,10 @@ from cctm.cli import words
 from cctm.cli.commands.kill import _signal_number
 from cctm.cli.commands.ls import row_as_json
 from cctm.cli.commands.new import _parse_size
-from cctm.cli.commands.prune import MOST, _bytes, _seconds
+from cctm.cli.commands.prune import _bytes
 from cctm.cli.errors import MistakeError
+from cctm.cli.parameters import MOST
+from cctm.cli.parameters import seconds as _seconds
 from control_messages import ROW
 
 

@@ -14,15 +14,18 @@ from cctm.protocol.control.frames import (
     encode_message,
     output_head,
 )
-from cctm.protocol.control.replies import Row
 from cctm.protocol.errors import LocalError, MalformedError
-from control_messages import BAD, ROW, SAMPLES, sample
+from control_messages import BAD, ROW, ROWS, SAMPLES, sample
 
 FIELDS = [(message, field) for message in MESSAGES.values() for field in message._fields]
 
 
 def body(frame):
     return frame[LENGTH_BYTES:]
+
+
+def kinds_of(message):
+    return list(message.__annotations__.values())
 
 
 def parts(message):
@@ -36,9 +39,11 @@ def test_every_message_comes_back_as_it_was(message):
     assert found == message
 
 
-def test_the_rows_of_a_listing_come_back_as_rows():
-    found = decode_message_untrusted(body(encode_message(replies.Listing([ROW], False))))
-    assert all(type(row) is Row for row in found.rows)
+@pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)
+def test_rows_come_back_as_rows(kind):
+    for message in (sample(message) for message in MESSAGES.values() if list[kind] in kinds_of(message)):
+        found = decode_message_untrusted(body(encode_message(message)))
+        assert [type(row) for row in found.rows] == [kind, kind]
 
 
 def test_every_message_of_requests_and_replies_is_in_the_table():
@@ -48,7 +53,7 @@ def test_every_message_of_requests_and_replies_is_in_the_table():
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, tuple) and kind.__module__ == module.__name__
     }
-    assert defined == {*MESSAGES.values(), Row}
+    assert defined == {*MESSAGES.values(), *ROWS}
 
 
 def test_clients_and_daemon_have_numbers_of_their_own():
@@ -68,13 +73,23 @@ def test_a_field_of_another_kind_or_out_of_range_is_refused(message, field):
             decode_message_untrusted(encode(values))
 
 
-@pytest.mark.parametrize("index", range(len(Row._fields)), ids=lambda index: Row._fields[index])
-def test_a_row_with_a_field_of_another_kind_or_out_of_range_is_refused(index):
-    for bad in BAD[list(Row.__annotations__.values())[index]]:
-        row = list(ROW)
-        row[index] = bad
+ROW_FIELDS = [
+    (message, kind, field)
+    for kind in ROWS
+    for message in MESSAGES.values()
+    if list[kind] in kinds_of(message)
+    for field in kind._fields
+]
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "field"), ROW_FIELDS, ids=lambda value: getattr(value, "__name__", value)
+)
+def test_a_row_with_a_field_of_another_kind_or_out_of_range_is_refused(message, kind, field):
+    for bad in BAD[kind.__annotations__[field]]:
+        said = sample(message)._replace(rows=[ROWS[kind]._replace(**{field: bad})])
         with pytest.raises(MalformedError):
-            decode_message_untrusted(encode([TABLE.types[replies.Listing], [row], False]))
+            decode_message_untrusted(encode([TABLE.types[message], *said]))
 
 
 @pytest.mark.parametrize("message", SAMPLES, ids=lambda message: type(message).__name__)

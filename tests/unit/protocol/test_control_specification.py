@@ -5,7 +5,7 @@ import pytest
 import specification
 from cctm.protocol.control import requests, values
 from cctm.protocol.control.frames import MAX_FRAME, MESSAGES, VERSION
-from cctm.protocol.control.replies import Row
+from cctm.protocol.control.replies import LinkRow, PersonRow, Row
 
 SECTION = specification.section(8)
 
@@ -21,8 +21,9 @@ def test_the_table_of_messages_is_that_of_the_specification():
     ]
 
 
-def test_the_fields_of_a_row_are_those_of_the_specification():
-    assert specification.row(SECTION) == specification.fields(Row)
+@pytest.mark.parametrize(("kind", "row"), [("row", Row), ("person", PersonRow), ("link", LinkRow)])
+def test_the_fields_of_a_row_are_those_of_the_specification(kind, row):
+    assert specification.row(SECTION, kind) == specification.fields(row)
 
 
 def test_the_version_and_the_limit_are_those_of_the_specification():
@@ -40,6 +41,7 @@ def test_the_version_and_the_limit_are_those_of_the_specification():
         ("`scope`", values.Scope),
         ("`severity`", values.Severity),
         ("`reason` of Refused", values.Reason),
+        ("`action` of Floor", values.FloorAction),
     ],
 )
 def test_the_words_behind_the_numbers_are_those_of_the_specification(word, kind):

@@ -5,15 +5,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cctm.cli.client_rows import ClientRow
-from cctm.cli.pages.clients import ClientsPage
 from cctm.cli.pages.effects import Closed, Kill, Rename, Switch, Throw
 from cctm.cli.pages.help import KEYS, HelpPage
+from cctm.cli.pages.here import HerePage
+from cctm.cli.pages.keyboard import EVERYBODY, KeyboardPage
 from cctm.cli.pages.keystrokes import Keystrokes
-from cctm.cli.pages.prompt import KillPrompt, RenamePrompt
+from cctm.cli.pages.links import LinkPage, LinksPage
+from cctm.cli.pages.prompt import Question, RenamePrompt, kill_question
 from cctm.cli.pages.record import RecordPage
 from cctm.cli.pages.terminals import TerminalsPage
-from cctm.protocol.control.replies import Row
-from cctm.protocol.control.values import Mode, Rights
+from cctm.cli.pages.together import AskKick, AskRevoke, Here, Keyboard, Links, MakeLink, Pass, ShowLink
+from cctm.protocol.access import Role
+from cctm.protocol.control.replies import LinkRow, PersonRow, Presence, Row
+from cctm.protocol.control.values import FloorAction, Mode, Rights
 from cctm.screen.fold import Fold
 from cctm.screen.picture import text_of
 
@@ -34,6 +38,23 @@ TERMINALS = [
 CLIENTS = [
     ClientRow(0, 80, 24, Mode.RAW, Rights.DRIVE, "xterm", 0),
     ClientRow(1, 100, 30, Mode.PAINTED, Rights.VIEW, NASTY, 5000),
+]
+
+
+ANA, BO = b"\xa0" * 32, b"\xb0" * 32
+HOST = PersonRow(b"", "me", Role.OWNER, b"", NOW_US - 60_000_000, 0, None)
+GUESTS = [
+    PersonRow(ANA, "ana", Role.DRIVER, b"\1" * 32, NOW_US - 5_000_000, 1_000, 24_300),
+    PersonRow(BO, "薄", Role.VIEWER, b"\2" * 32, NOW_US - 7_200_000_000, None, None),
+]
+SHARED = Presence([HOST, *GUESTS], b"", None)
+ONE_AT_A_TIME = SHARED._replace(holder=b"")
+ALONE = Presence([], b"", None)
+NASTY_PEOPLE = Presence([GUESTS[0]._replace(label=NASTY)] * 20, b"", b"")
+URL = "https://relay.example/t/" + "c" * 43 + "#" + "s" * 50
+LINKS = [
+    LinkRow(bytes(32), "work", b"\1" * 32, Role.DRIVER, None, 2, URL, "connected"),
+    LinkRow(bytes(32), "work", b"\2" * 32, Role.VIEWER, NOW_US + 7_300_000_000, 0, "other", NASTY),
 ]
 
 
@@ -81,13 +102,19 @@ PAGES = {
     "help": HelpPage,
     "terminals": lambda: TerminalsPage([*TERMINALS, terminal(9, NASTY, NASTY)], TERMINALS[1].channel, NOW_US),
     "no terminals": lambda: TerminalsPage([], b"", NOW_US),
-    "clients": lambda: ClientsPage(NASTY, CLIENTS),
-    "no clients": lambda: ClientsPage("x", []),
+    "here": lambda: HerePage(NASTY, CLIENTS, NASTY_PEOPLE, NOW_US),
+    "nobody here": lambda: HerePage("x", [], ALONE, NOW_US),
+    "links": lambda: LinksPage(NASTY, LINKS * 20, NOW_US),
+    "no links": lambda: LinksPage("x", [], NOW_US),
+    "link": lambda: LinkPage(NASTY, URL, Role.VIEWER),
+    "a link that is none": lambda: LinkPage("x", NASTY, 99),
+    "keyboard": lambda: KeyboardPage(NASTY, NASTY_PEOPLE),
+    "everybody's keyboard": lambda: KeyboardPage("x", SHARED),
     "record": lambda: RecordPage("x", numbered(100)),
     "a record of wide text": lambda: RecordPage(NASTY, List(["界" * 300, "e\u0301" * 300])),
     "no record": lambda: RecordPage("x", List([])),
     "rename": lambda: RenamePrompt("编译" * 40),
-    "kill": lambda: KillPrompt(NASTY * 20),
+    "kill": lambda: kill_question(NASTY * 20),
 }
 
 
@@ -107,7 +134,7 @@ def test_any_page_in_any_window_stays_in_it_and_steers_nothing(name, cols, rows,
         assert sequence not in text
 
 
-@pytest.mark.parametrize("name", ["help", "terminals", "clients", "record"])
+@pytest.mark.parametrize("name", ["help", "terminals", "here", "links", "keyboard", "record"])
 def test_escape_and_q_leave(name):
     assert press(PAGES[name](), "escape") == Closed()
     assert press(PAGES[name](), "q") == Closed()
@@ -175,12 +202,149 @@ def test_a_long_list_shows_the_marked_one():
 
 
 def test_clients_are_listed_and_the_marked_one_detached():
-    page = ClientsPage("work", CLIENTS)
+    page = HerePage("work", CLIENTS, ALONE, NOW_US)
     lines = shown(page, 80)
     assert lines[0] == " work: 2 clients"
     assert lines[2].split() == ["0", "80x24", "raw", "drive", "xterm", "-"]
     assert press(page, "j", "d") == Throw(1)
-    assert press(ClientsPage("work", []), "d") is None
+    assert press(HerePage("work", [], ALONE, NOW_US), "d") is None
+
+
+def here(presence=SHARED, at=0):
+    return HerePage("work", CLIENTS, presence, NOW_US, at)
+
+
+def test_people_are_listed_with_what_they_may_and_when_they_typed():
+    lines = shown(here(), 80, 20)
+    assert lines[0] == " work: 2 clients, 3 people"
+    assert [line.split() for line in lines[5:9]] == [
+        ["WHO", "ID", "ROLE", "HERE", "TYPED", "ROUND", "TRIP"],
+        ["me", "(you)", "-", "owner", "1m", "now", "-"],
+        ["ana", "a0a0a0a0", "drive", "5s", "now", "24", "ms"],
+        ["薄", "b0b0b0b0", "view", "2h", "-", "-"],
+    ]
+
+
+def test_the_host_is_asked_before_a_guest_is_removed():
+    assert press(here(), "j", "j", "j", "d") == AskKick(ANA, "ana")
+    assert press(here(), "j", "j", "d") is None  # oneself
+    assert "remove" in shown(here(), 80)[-1]
+
+
+def test_a_guest_removes_nobody():
+    page = here(SHARED._replace(you=ANA))
+    assert press(page, "G", "d") is None
+    assert "remove" not in shown(page, 80)[-1]
+    assert press(page, "g", "d") == Throw(0)  # a client of one's own
+
+
+def test_who_is_here_is_asked_for_again_with_the_mark_where_it_was():
+    page = here()
+    press(page, "j", "j", "j")
+    assert page.renewal() == Here(3)
+    assert press(here(at=3), "d") == AskKick(ANA, "ana")
+    assert press(here(SHARED._replace(rows=[HOST]), at=9), "d") is None  # whom it marked has left
+
+
+# --- links
+
+
+def test_the_links_to_a_terminal_are_listed():
+    lines = shown(LinksPage("work", LINKS, NOW_US), 80)
+    assert lines[0] == " Share work"
+    assert [line.split()[:5] for line in lines[6:9]] == [
+        ["LINK", "ROLE", "EXPIRES", "GUESTS", "STATE"],
+        ["01010101", "drive", "never", "2", "connected"],
+        ["02020202", "view", "in", "2h", "0"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "effect"),
+    [
+        ("v", MakeLink(Role.VIEWER)),
+        ("d", MakeLink(Role.DRIVER)),
+        (["enter"], ShowLink(LINKS[0])),
+        (["j", "enter"], ShowLink(LINKS[1])),
+        (["G", "x"], AskRevoke(LINKS[1])),
+    ],
+)
+def test_a_link_is_made_shown_or_revoked(keys, effect):
+    assert press(LinksPage("work", LINKS, NOW_US), *keys) == effect
+
+
+def test_where_there_is_no_link_none_is_shown_or_revoked():
+    assert press(LinksPage("work", [], NOW_US), "enter", "x", "j") is None
+
+
+def test_a_link_is_shown_as_one_line_that_a_terminal_wraps_and_as_a_qr_code():
+    page = LinkPage("work", URL, Role.DRIVER)
+    fold = Fold(60, 40)
+    fold.feed(page.draw(60, 40))
+    lines = fold.picture().lines
+    assert text_of(lines[0]).rstrip() == " work: whoever has this link watches and types"
+    assert text_of(lines[2]) + text_of(lines[3]).rstrip() == URL
+    assert lines[2].wraps
+    assert any("█▀▀▀" in text_of(line) for line in lines[4:])
+    assert press(page, "x", "q") == Links()
+
+
+def test_a_window_without_room_shows_no_part_of_a_qr_code():
+    lines = shown(LinkPage("work", URL, Role.VIEWER), 80, 20)
+    assert not any("▀" in line for line in lines)
+    assert "A larger window has room" in "".join(lines)
+    assert "".join(lines[2:4]) == URL
+
+
+# --- the keyboard
+
+
+def test_where_every_driver_types_nobody_is_asked_for_the_keyboard():
+    page = KeyboardPage("work", SHARED)
+    assert EVERYBODY in "".join(shown(page, 100))
+    assert press(page, "t", "enter", "r", "l") is None
+
+
+def test_who_has_the_keyboard_is_marked_among_those_who_may():
+    lines = shown(KeyboardPage("work", ONE_AT_A_TIME))
+    assert lines[2:5] == [" * me (you)", "   ana", ""]
+    lines = shown(KeyboardPage("work", ONE_AT_A_TIME._replace(holder=ANA)))
+    assert lines[2:4] == ["   me (you)", " * ana"]
+
+
+@pytest.mark.parametrize(
+    ("holder", "keys", "effect"),
+    [
+        (b"", ["j", "enter"], Pass(FloorAction.GRANT, ANA)),
+        (b"", ["enter"], Pass(FloorAction.GRANT)),
+        (ANA, ["t"], Pass(FloorAction.GRANT)),
+        (ANA, ["enter"], Pass(FloorAction.GRANT, ANA)),
+        (b"", ["r", "l"], None),
+    ],
+)
+def test_the_host_passes_the_keyboard_on(holder, keys, effect):
+    assert press(KeyboardPage("work", ONE_AT_A_TIME._replace(holder=holder)), *keys) == effect
+
+
+@pytest.mark.parametrize(
+    ("you", "holder", "keys", "effect"),
+    [
+        (ANA, b"", "r", Pass(FloorAction.REQUEST)),
+        (ANA, b"", "lt", None),
+        (ANA, ANA, "l", Pass(FloorAction.RELEASE)),
+        (BO, b"", "rlt", None),  # who only watches
+    ],
+)
+def test_a_guest_asks_for_the_keyboard_and_gives_it_back(you, holder, keys, effect):
+    presence = ONE_AT_A_TIME._replace(you=you, holder=holder)
+    assert press(KeyboardPage("work", presence), *keys, *["enter"]) == effect
+
+
+def test_the_keyboard_is_asked_about_again_with_the_mark_where_it_was():
+    page = KeyboardPage("work", ONE_AT_A_TIME)
+    press(page, "j")
+    assert page.renewal() == Keyboard(1)
+    assert press(KeyboardPage("work", ONE_AT_A_TIME, 1), "enter") == Pass(FloorAction.GRANT, ANA)
 
 
 # --- prompts
@@ -206,9 +370,13 @@ def test_a_prompt_covers_the_last_row_only_and_shows_the_end_of_a_long_name():
 
 
 def test_only_yes_ends_a_terminal():
-    assert press(KillPrompt("work"), "x", "y") == Kill()
+    assert press(kill_question("work"), "x", "y") == Kill()
     for key in ("n", "escape", "enter", "q"):
-        assert press(KillPrompt("work"), key) == Closed()
+        assert press(kill_question("work"), key) == Closed()
+
+
+def test_no_goes_where_the_question_came_from():
+    assert press(Question("Remove ana?", Kill(), Here(2)), "n") == Here(2)
 
 
 # --- the record

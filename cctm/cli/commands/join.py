@@ -1,0 +1,78 @@
+"""`cctm join`."""
+
+import getpass
+import os
+import sys
+
+import click
+
+from cctm.cli import words
+from cctm.cli.attachment import attach_request
+from cctm.cli.client import connect
+from cctm.cli.commands.attach import attach, check_place
+from cctm.cli.errors import UserError
+from cctm.cli.parameters import LINK, NAME
+from cctm.home import Home
+from cctm.protocol.control import replies, requests
+from cctm.protocol.control.values import Rights
+from cctm.protocol.errors import MalformedError
+from cctm.protocol.link import decode_link_untrusted
+
+
+@click.command(epilog="Example: cctm join --as ana")
+@click.argument("link", metavar="[LINK]", default=None, type=LINK)
+@click.option("--view", is_flag=True, help="Watch only: keys do not reach the program.")
+@click.option(
+    "--as", "label", default=None, type=NAME, metavar="NAME", help="What others see; without, your login."
+)
+@click.option("-d", "--detached", is_flag=True, help="Join without attaching; print its name here.")
+@click.option("--nested", is_flag=True, help="Attach even inside a terminal of CCTM.")
+def command(
+    link: str | None,
+    view: bool,  # noqa: FBT001
+    label: str | None,
+    detached: bool,  # noqa: FBT001
+    nested: bool,  # noqa: FBT001
+) -> None:
+    """Join a terminal that somebody shares with you, and attach to it.
+
+    Without LINK it is asked for, and not shown: other users of this machine can read a command line, and a shell keeps
+    it. With -d it may come on standard input. Once joined, the terminal is in `cctm ls`, and `cctm attach` returns to
+    it.
+    """
+    if not detached:
+        check_place(nested=nested)
+    given = _ask() if link is None else link.strip()
+    _check(given)
+    rights = Rights.VIEW if view else Rights.DRIVE
+    home = Home.locate(os.environ)
+    with connect(home) as client:
+        joined = client.ask(requests.Join(given, rights, label or _login()), replies.Created)
+        if detached:
+            click.echo(words.printable(joined.name))
+            return
+        attach(client, home, attach_request(joined.channel.hex(), rights))
+
+
+def _ask() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    # Nor is it recorded, where this terminal is (SPEC.md §3.1).
+    asked: str = click.prompt("The link (it is not shown)", hide_input=True, err=True)
+    return asked.strip()
+
+
+def _check(link: str) -> None:
+    try:
+        decode_link_untrusted(link)
+    except MalformedError as error:
+        raise UserError(
+            "That is not a link, or not all of one.", "Copy it once more, from https:// to its end."
+        ) from error
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user without a name; of Python 3.13 on, the former
+        return "guest"

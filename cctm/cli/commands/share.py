@@ -1,0 +1,89 @@
+"""`cctm share`."""
+
+import json
+import os
+import sys
+import time
+
+import click
+
+from cctm.cli import words
+from cctm.cli.client import connect
+from cctm.cli.errors import UserError
+from cctm.cli.parameters import MOST, TERMINAL, seconds, this_or
+from cctm.home import Home
+from cctm.protocol.access import Role
+from cctm.protocol.control import replies, requests
+from cctm.protocol.errors import MalformedError
+from cctm.protocol.link import decode_link_untrusted
+
+
+@click.command(epilog="Example: cctm share build --drive --expires 2h")
+@click.argument("target", metavar="[TERMINAL]", default=None, type=TERMINAL)
+@click.option("--drive", is_flag=True, help="Whoever has the link may type, too.")
+@click.option("--history", is_flag=True, help="Share what was printed before, too, not from now on only.")
+@click.option(
+    "--expires",
+    "expires_s",
+    callback=seconds,
+    metavar="AGE",
+    help="Revoke it by itself after 30m, 2h, 7d (s, m, h, d or w).",
+)
+@click.option("--floor", is_flag=True, help="One at a time types; Ctrl+B r hands the keyboard over.")
+@click.option("--qr", is_flag=True, help="Show a QR code of the link, too.")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object.")
+def command(
+    target: str | None,
+    drive: bool,  # noqa: FBT001
+    history: bool,  # noqa: FBT001
+    expires_s: int | None,
+    floor: bool,  # noqa: FBT001
+    qr: bool,  # noqa: FBT001
+    is_json: bool,  # noqa: FBT001
+) -> None:
+    """Print a link to TERMINAL: whoever has it can watch, and read what is printed from now on.
+
+    Without TERMINAL: the one in which this is called. The link is all that is printed on standard output; it is a
+    secret, which the relay between you does not learn. `cctm join` takes it.
+    """
+    terminal = this_or(target)
+    role = Role.DRIVER if drive else Role.VIEWER
+    expires_us = None if expires_s is None else min(time.time_ns() // 1000 + expires_s * 1_000_000, MOST)
+    with connect(Home.locate(os.environ)) as client:
+        request = requests.Share(terminal, role, history, floor, expires_us)
+        url = client.ask(request, replies.Link).url
+    if is_json:
+        click.echo(json.dumps(_as_json(url, role, expires_us), indent=2))
+    else:
+        click.echo(words.printable(url))
+    if qr:
+        click.echo(_qr_code(url), err=True)
+    can = "watch and type" if drive else "watch"
+    until = "" if expires_s is None else f", for {words.age(expires_s)}"
+    click.echo(f"Whoever has this link can {can}{until}. `cctm unshare` revokes it.", err=True)
+
+
+def _as_json(url: str, role: Role, expires_us: int | None) -> dict[str, object]:
+    """The documented shape of a new link in JSON: docs/json.md."""
+    try:
+        link = decode_link_untrusted(url)
+    except MalformedError as error:
+        raise UserError(
+            "The daemon made a link of another version.", "Call `cctm daemon restart`."
+        ) from error
+    return {
+        "url": url,
+        "id": link.channel.hex(),
+        "link": link.device.sign_public.hex(),
+        "role": words.role(role),
+        "expires": None if expires_us is None else expires_us / 1e6,
+    }
+
+
+def _qr_code(url: str) -> str:
+    from cctm.cli import qr  # seldom asked for
+
+    rows = qr.rows_of(url)
+    if os.environ.get("NO_COLOR") or not sys.stderr.isatty():
+        return "\n".join(qr.inverse(rows))
+    return "\n".join(f"\x1b[{qr.PEN}m{row}\x1b[0m" for row in rows)
