@@ -25,6 +25,7 @@ from cctm.cctmd.recorder import Screen
 from cctm.cctmd.shown import Owner, Shown
 from cctm.cctmd.viewers import Viewer, Viewers
 from cctm.protocol.control import replies
+from cctm.protocol.control.values import FloorAction
 from cctm.protocol.events import How
 from cctm.protocol.keys import ChannelId, StreamId
 from cctm.screen.fold import Fold
@@ -147,6 +148,14 @@ class Stage(ABC):
     @abstractmethod
     def answered(self, viewer: Viewer, number: int, data: bytes) -> None:
         """What the terminal of *viewer* answered to a question."""
+
+    @abstractmethod
+    def floor(self, action: FloorAction, who: bytes) -> None:
+        """A client asks for the keyboard, gives it to *who*, or gives it back.
+
+        Raises:
+            RefusedError: that is not how it is here.
+        """
 
     @abstractmethod
     def _left(self, viewer: Viewer) -> None:

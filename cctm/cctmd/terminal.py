@@ -21,9 +21,11 @@ from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.pty_state import asks_for_password, set_window_size
 from cctm.cctmd.questions import Questions
 from cctm.cctmd.recorder import Durable, Recorder
+from cctm.cctmd.services import RefusedError
 from cctm.cctmd.sizing import Sizing
 from cctm.cctmd.stage import Ending, Stage
 from cctm.cctmd.viewers import Viewer
+from cctm.protocol.control.values import FloorAction, Reason
 from cctm.protocol.events import Gap, Input, Renamed, Resized
 from cctm.protocol.keys import ChannelId, LogId
 from cctm.screen.dump import dump
@@ -147,6 +149,10 @@ class Terminal(Stage):
     def answered(self, viewer: Viewer, number: int, data: bytes) -> None:
         """What the terminal of *viewer* answered to a question."""
         self.questions.answered(viewer, number, data)
+
+    def floor(self, action: FloorAction, who: bytes) -> None:
+        """A client asks for the keyboard, gives it to *who*, or gives it back."""
+        raise RefusedError(Reason.NOT_YET, "This terminal is not shared.", "Share it: `cctm share`.")
 
     def _copied(self, copied: Query) -> None:
         self.viewers.each(lambda viewer: viewer.aside(copied.raw))
