@@ -3,6 +3,7 @@
     channels    channel, order of creation, about (sealed)
     writers     channel → writer seed (wrapped)
     epochs      channel, number → epoch secret (wrapped)
+    joined      channel of somebody else's → link, own keys, what was seen (wrapped)
     logs        channel, log → checkpoint
     keyframes   channel, log, seq → where a reader can start
     shares      channel → whom it is shared with (wrapped)
@@ -35,6 +36,7 @@ CREATE TABLE writers (channel BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, W
 CREATE TABLE epochs (
     channel BLOB NOT NULL, number INTEGER NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (channel, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE joined (channel BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE logs (
     channel BLOB NOT NULL, log BLOB NOT NULL, generation INTEGER NOT NULL, size INTEGER NOT NULL,
     head BLOB NOT NULL, stream BLOB, stream_offset INTEGER NOT NULL, segment INTEGER NOT NULL,

@@ -24,6 +24,8 @@ from cctm.protocol.events import How
 from cctm.protocol.keys import ChannelId
 from cctm.screen.queries import QueryScanner, without_queries
 from cctm.screen.scrollback import lines_before_screen
+from cctm.screen.text import TextLines
+from cctm.screen.title import without_controls
 
 LOG = logging.getLogger(__name__)
 
@@ -104,7 +106,15 @@ async def last_output(daemon: Daemon, channel: ChannelId, size: int) -> LastOutp
             "See `cctm ls -a`.",
         )
     how = How.LOST if about.how is None else about.how
-    return LastOutput(about.name, without_queries(tail.data), tail.end, how, about.code)
+    # What another machine's program printed could steer this client's terminal.
+    output = _text_of(tail.data) if channel in daemon.mirrors.places else without_queries(tail.data)
+    return LastOutput(about.name, output, tail.end, how, about.code)
+
+
+def _text_of(output: bytes) -> bytes:
+    text = TextLines()
+    lines = [*text.feed(output), *text.finish()]
+    return b"".join(without_controls(line).encode("utf-8", "replace") + b"\r\n" for line in lines)
 
 
 async def _tail(daemon: Daemon, channel: ChannelId, size: int) -> Tail:

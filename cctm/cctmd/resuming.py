@@ -44,7 +44,7 @@ async def keep_level(
     """Bring the registry level with the keeper each time that it says what it holds. Started once that was done."""
     held = await _level(terminals, await terminals.next_arrival())
     for channel, about in list(terminals.abouts.items()):
-        if about.state is State.RUNNING and channel not in held:
+        if about.state is State.RUNNING and channel not in held and channel not in terminals.joined:
             await _close_as_lost(terminals, channel, about)
     task_status.started()
     while True:

@@ -26,7 +26,7 @@ from cctm.cctmd.stage import Stage
 from cctm.cctmd.view import View
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import MAX_FRAME, VERSION, FrameReader
-from cctm.protocol.control.values import Mode, Others, Reason, Rights
+from cctm.protocol.control.values import FloorAction, Mode, Others, Reason, Rights
 from cctm.protocol.errors import LocalError, MalformedError
 from cctm.protocol.keys import ChannelId
 from cctm.screen.fold import within_limits
@@ -134,6 +134,9 @@ class Session:
                 raise MalformedError("no hello")
             elif isinstance(message, requests.Attach):
                 await self._attach(message)
+            elif isinstance(message, requests.Floor) and self._view is not None:
+                self._view.stage.floor(_action(message.action), message.who)
+                self._reply([replies.Done()])
             else:
                 self._reply(await answer(self._daemon, message))
         except RefusedError as refused:
@@ -171,12 +174,14 @@ class Session:
             )
         point_to_agent(self._daemon.home, request.ssh_auth_sock)
         terminals = self._daemon.terminals
+        terminal: Stage
         if request.target:
             channel = terminals.find(request.target)
-            if len(request.target) == ID_DIGITS and channel not in {one.channel for one in terminals.alive()}:
+            alive = {one.channel for one in terminals.alive()} | set(terminals.joined)
+            if len(request.target) == ID_DIGITS and channel not in alive:
                 await self._show_ended(channel, request)
                 return
-            terminal = terminals.find_alive(request.target)
+            terminal = terminals.find_stage(request.target)
         else:
             terminal = terminals.waiting()
         history = await history_of(self._daemon, terminal, request)
@@ -247,6 +252,14 @@ class Session:
         self._resizing.frame()
         if self._view is not None:
             self._view.leave()
+
+
+def _action(number: int) -> FloorAction:
+    if number not in set(FloorAction):
+        raise RefusedError(
+            Reason.FAILED, "The keyboard is asked for, granted or given back.", "Upgrade cctm."
+        )
+    return FloorAction(number)
 
 
 def _is_size(cols: int, rows: int) -> bool:

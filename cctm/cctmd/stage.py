@@ -25,6 +25,7 @@ from cctm.cctmd.recorder import Screen
 from cctm.cctmd.shown import Owner, Shown
 from cctm.cctmd.viewers import Viewer, Viewers
 from cctm.protocol.control import replies
+from cctm.protocol.control.values import FloorAction
 from cctm.protocol.events import How
 from cctm.protocol.keys import ChannelId, StreamId
 from cctm.screen.fold import Fold
@@ -149,6 +150,14 @@ class Stage(ABC):
         """What the terminal of *viewer* answered to a question."""
 
     @abstractmethod
+    def floor(self, action: FloorAction, who: bytes) -> None:
+        """A client asks for the keyboard, gives it to *who*, or gives it back.
+
+        Raises:
+            RefusedError: that is not how it is here.
+        """
+
+    @abstractmethod
     def _left(self, viewer: Viewer) -> None:
         """*viewer* is gone."""
 
@@ -228,6 +237,15 @@ class Stage(ABC):
         self.taken = offset
         self.show_held()
         self.recent.restart(offset)
+
+    def begin_at(self, stream: StreamId, offset: int, size: tuple[int, int], fold: Fold) -> None:
+        """Show *fold*, which is what *stream* shows at *offset*, whatever was shown before."""
+        self.screen.stream = stream
+        self.screen.cols, self.screen.rows = size
+        self.taken = offset
+        self._scanner = QueryScanner()
+        self.recent.restart(offset)
+        self.shown.begin_with(fold)
 
     def change_size(self, cols: int, rows: int, who: bytes, *, but: Viewer | None = None) -> None:
         """The terminal has another size from here on; *but* knows."""

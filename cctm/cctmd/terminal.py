@@ -21,10 +21,12 @@ from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.pty_state import asks_for_password, set_window_size
 from cctm.cctmd.questions import Questions
 from cctm.cctmd.recorder import ChannelKeys, Durable, Owed, Recorder
+from cctm.cctmd.services import RefusedError
 from cctm.cctmd.sizing import Sizing
 from cctm.cctmd.stage import Ending, Stage
 from cctm.cctmd.viewers import Viewer
 from cctm.protocol.control import replies
+from cctm.protocol.control.values import FloorAction, Reason
 from cctm.protocol.events import Event, Gap, Input, Renamed, Resized
 from cctm.protocol.keys import ChannelId, LogId, WriterId
 from cctm.screen.dump import dump, dump_shown
@@ -93,6 +95,7 @@ class Terminal(Stage):
         self.ended = trio.Event()
         self.barred = ""  # why this home's own user may not type; empty: may
         self.on_durable: Callable[[Durable], None] | None = None  # who sends the record to others
+        self.on_floor: Callable[[FloorAction, bytes], None] | None = None  # who knows to whom it may be given
         self._held: set[Held] = set()
         self._owes_keyframe = False
         self._hides_older = (
@@ -173,6 +176,12 @@ class Terminal(Stage):
     def answered(self, viewer: Viewer, number: int, data: bytes) -> None:
         """What the terminal of *viewer* answered to a question."""
         self.questions.answered(viewer, number, data)
+
+    def floor(self, action: FloorAction, who: bytes) -> None:
+        """A client asks for the keyboard, gives it to *who*, or gives it back."""
+        if self.on_floor is None:
+            raise RefusedError(Reason.FAILED, "This terminal is not shared.", "Share it: `cctm share`.")
+        self.on_floor(action, who)
 
     def _copied(self, copied: Query) -> None:
         self.viewers.each(lambda viewer: viewer.aside(copied.raw))

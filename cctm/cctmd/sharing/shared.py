@@ -13,7 +13,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -25,9 +25,11 @@ from cctm.cctmd.links.stored import Position
 from cctm.cctmd.links.uplink import Uplink, Where
 from cctm.cctmd.links.upload import Found
 from cctm.cctmd.recorder import Batch, ChannelKeys, Durable, Owed
-from cctm.cctmd.services import Services, wait_for
+from cctm.cctmd.services import RefusedError, Services, wait_for
 from cctm.cctmd.terminal import Terminal
+from cctm.protocol.access import Role
 from cctm.protocol.admission import sign_access
+from cctm.protocol.control.values import FloorAction, Reason
 from cctm.protocol.errors import CctmError, LocalError
 from cctm.protocol.events import Control, Joined, Left, LogHead
 from cctm.protocol.keys import SEED_BYTES, EpochSecret, LogId, WriterId
@@ -74,7 +76,6 @@ class Shared:
         self._enlisting: list[Enlist] = []
         self._enlists = trio.Event()
         self._over = trio.Event()  # perhaps: the terminal ended, or nobody is left
-        self.wants_floor: WriterId | None = None
         self._read_roster(keys.members)
         self.gate = Gate(keys.channel, keys.writer, self._roster.get, os.urandom)
         self.outgoing = Outgoing(services.home.archive)
@@ -126,10 +127,12 @@ class Shared:
         """Pass on what is sealed from now on."""
         self.terminal.recorder.on_sealed = self._sealed
         self.terminal.on_durable = self._durable
+        self.terminal.on_floor = self._floor
 
     def detach(self) -> None:
         self.terminal.recorder.on_sealed = None
         self.terminal.on_durable = None
+        self.terminal.on_floor = None
         self.terminal.barred = ""
 
     def _sealed(self, batch: Batch) -> None:
@@ -295,7 +298,6 @@ class Shared:
                     self._enlisting.append(decision)
                     self._enlists.set()
             case Request(who):
-                self.wants_floor = who
                 terminal.say(f"{self.label_of(who)} asks for the keyboard: Ctrl+B r gives it.")
             case Hold(holder):
                 self._held(holder)
@@ -311,17 +313,33 @@ class Shared:
         terminal = self.terminal
         is_own = holder == self._keys.writer.public
         terminal.note(lambda dt_us: Control(dt_us, holder))
-        self.wants_floor = None
         terminal.barred = ""
         if holder and not is_own:
             terminal.barred = f"{self.label_of(holder)} has the keyboard: Ctrl+B r takes it back."
             terminal.say(f"{self.label_of(holder)} has the keyboard.")
         terminal.floor_changed(b"" if is_own else holder or None)
 
+    def _floor(self, action: FloorAction, who: bytes) -> None:
+        """The host's own user gives the keyboard to a guest, or takes it back.
+
+        Raises:
+            RefusedError: it is nobody's, or they may not have it.
+        """
+        own = self._keys.writer.public
+        if not self.members.has_floor:
+            raise RefusedError(
+                Reason.FAILED,
+                "Everybody who drives may type here.",
+                "`cctm unshare` it and `cctm share --drive --floor`, to have one type at a time.",
+            )
+        to = own
+        if action is FloorAction.GRANT and who:
+            to = WriterId(who)
+            if self.members.guest(to) is None or self.members.role_of(to) is not Role.DRIVER:
+                raise RefusedError(Reason.FAILED, "They may not type.", "See `cctm who`.")
+        self.perform(self.gate.give(to, self.moment()))
+
     def label_of(self, who: bytes) -> str:
         """What a guest calls itself."""
         guest = self.members.guest(WriterId(who))
         return "Somebody" if guest is None else guest.label
-
-
-Make = Callable[[Terminal], Shared]

@@ -234,30 +234,6 @@ class Sharing:
                 "Free some space, and do it again.",
             ) from error
 
-    def floor(self, terminal: Terminal, request: requests.Floor) -> None:
-        """Give the keyboard to a guest, or take it back; by the host's own user.
-
-        Raises:
-            RefusedError
-        """
-        shared = self._find(terminal.channel.hex())
-        if not shared.members.has_floor:
-            raise RefusedError(
-                Reason.FAILED,
-                "Everybody who drives may type here.",
-                "`cctm share --floor` has one type at a time.",
-            )
-        holder = request.who or shared.wants_floor or terminal.recorder.keys.writer.public
-        if request.action != GRANT:
-            holder = terminal.recorder.keys.writer.public
-        if (
-            shared.members.role_of(WriterId(holder)) is not Role.DRIVER
-            and request.action == GRANT
-            and request.who
-        ):
-            raise RefusedError(Reason.FAILED, "They may not type.", "See `cctm who`.")
-        shared.perform(shared.gate.give(holder, shared.moment()))
-
     def _find(self, target: str) -> Shared:
         terminal = self._terminals.find_alive(target)
         shared = self._shared.get(terminal.channel)
@@ -312,9 +288,6 @@ class Sharing:
         holder = shared.gate.holder
         is_own = holder == terminal.recorder.keys.writer.public
         return replies.Presence(rows, b"", b"" if is_own else holder or None)
-
-
-GRANT: Final = 1  # of Floor.action
 
 
 def _link_rows(shared: Shared, origin: Origin | None) -> Iterator[replies.LinkRow]:
