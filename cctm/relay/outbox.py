@@ -43,14 +43,20 @@ class Outbox:
             self._metrics.live_dropped += 1
 
     def next(self, *, is_ending: bool) -> bytes | None:
-        """What is to be sent next; once the connection is ending, nothing behind the last control message."""
+        """What is to be sent next; once the connection is ending, nothing behind the last control message.
+
+        Live messages that came before the end go before it: the host may have said goodbye to whom it shuts out.
+        """
+        if is_ending and self._live:
+            return self._next_live()
         if self._receipts and (self._control or not is_ending):
             state = self._receipts.pop(next(iter(self._receipts)))
             return TABLE.encode(Stored(state.log, state.size, state.head))
         if self._control:
             return self._control.popleft()
-        if self._live and not is_ending:
-            frame = self._live.popleft()
-            self._live_bytes -= len(frame)
-            return frame
-        return None
+        return self._next_live() if self._live else None
+
+    def _next_live(self) -> bytes:
+        frame = self._live.popleft()
+        self._live_bytes -= len(frame)
+        return frame

@@ -21,6 +21,7 @@ from cctm.archive.catalogue import Ended, Joined
 from cctm.archive.storage import LogRef
 from cctm.cctmd.building import Settling, build_fold
 from cctm.cctmd.joining.banner import Standing, banner
+from cctm.cctmd.joining.early import Early
 from cctm.cctmd.joining.keeping import Keeping, Reached
 from cctm.cctmd.joining.watermark import decode_known_untrusted, encode_known
 from cctm.cctmd.recorder import Screen
@@ -33,7 +34,7 @@ from cctm.protocol.access import Role
 from cctm.protocol.control import replies
 from cctm.protocol.control.values import FloorAction, Reason
 from cctm.protocol.events import Event, Keyframe
-from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, KeyId, StreamId, WriterId
+from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, KeyId, StreamId, WriterId, channel_id
 from cctm.protocol.live import effects as driving
 from cctm.protocol.live.driver import Driver
 from cctm.protocol.live.effects import Loss
@@ -109,6 +110,8 @@ class Mirror(Stage):
         self._driver_keys: DeviceKeys | None = None
         self.outgoing: Callable[[Live | Fetch | Tail], None] | None = None  # while there is a connection
         self.role = Role.VIEWER
+        self._early = Early()
+        self._has_typed = False  # could have: there was a session
         self.host_name = ""  # what the host calls it
         self.argv: tuple[bytes, ...] = ()
         self.is_given_up = False  # another took its place, or it was removed: what it knows counts no more
@@ -217,6 +220,7 @@ class Mirror(Stage):
         if self.driver is not None:
             now_us = self._services.clock.now_us()
             self._perform(self.driver.take_untrusted(data, now_us, self.secrets))
+            self._type_early()
 
     def perform(self, effects: Sequence[Effect]) -> None:
         """Do what the follower says, in its order; what is to be stored, behind the rest."""
@@ -342,6 +346,15 @@ class Mirror(Stage):
                     self._parted = None
                     self._tell_holder()
 
+    def _type_early(self) -> None:
+        """Send what was typed before there was a session, if that is not long ago."""
+        if self.driver is not None and self.driver.can_type and not self._has_typed:
+            self._has_typed = True
+            now_us = self._services.clock.now_us()
+            data = self._early.take(now_us)
+            if data:
+                self._perform(self.driver.type(data, self.taken, now_us))
+
     def _tell_holder(self) -> None:
         people = self.people()
         if people.holder != self._holder:
@@ -353,10 +366,13 @@ class Mirror(Stage):
         if self.driver is None or not self.is_connected:
             viewer.say(NOT_TYPED)
             return
-        if self._driver_keys != self._own:
-            viewer.say(LOSSES[Loss.NOT_YET])
-            return
-        self._perform(self.driver.type(data, self.taken, now_us))
+        if self.role >= Role.DRIVER and not self._has_typed and not self.driver.can_type:
+            if not self._early.put(data, now_us):
+                viewer.say(LOSSES[Loss.FULL].format("byte"))
+        elif self._driver_keys != self._own:
+            viewer.say(LOSSES[Loss.VIEWER if self.role < Role.DRIVER else Loss.NOT_YET].format("byte"))
+        else:
+            self._perform(self.driver.type(data, self.taken, now_us))
         self._fit(self._sizing.typed(viewer, now_us))
 
     @property
@@ -393,18 +409,31 @@ class Mirror(Stage):
         wish = Wish.REQUEST if action is FloorAction.REQUEST else Wish.RELEASE
         self._perform(self.driver.floor(wish, self._services.clock.now_us()))
 
+    @property
+    def _round_trip_us(self) -> int | None:
+        answered = None if self.driver is None else self.driver.hailing.answered
+        return None if answered is None else answered.round_trip_us
+
     def people(self) -> replies.Presence:
         """Who is in it, as the host said last."""
         pulse = None if self.driver is None else self.driver.pulse
         if pulse is None:
             return replies.Presence([], self._own.sign_public, None)
+        wall_us = self._services.clock.wall_us()
         rows = [
             replies.PersonRow(
-                person.who, person.label, int(person.role), b"", person.since_us, person.idle_us, None
+                person.who,
+                person.label,
+                int(person.role),
+                b"",
+                max(0, wall_us - person.since_us),
+                person.idle_us,
+                self._round_trip_us if person.who == self._own.sign_public else None,
             )
             for person in pulse.people
         ]
-        return replies.Presence(rows, self._own.sign_public, pulse.holder or None)
+        is_the_hosts = pulse.holder != b"" and channel_id(WriterId(pulse.holder)) == self.channel
+        return replies.Presence(rows, self._own.sign_public, b"" if is_the_hosts else pulse.holder or None)
 
     def say_goodbye(self) -> None:
         """Nobody looks any more: the host need not wait until it misses us."""
