@@ -156,6 +156,26 @@ def test_a_host_that_began_anew_has_forgotten_the_session(host, ann):
     assert fresh.typed(ANN) == b"x"
 
 
+def test_a_session_that_the_host_forgot_is_noticed_before_anything_is_typed(host, ann):
+    ann.host = Host(now_us=host.now_us)
+    ann.wait(4 * SECOND)
+    ann.type(b"x")
+    ann.talk()
+    assert ann.host.typed(ANN) == b"x"
+    assert ann.dropped() == []
+
+
+def test_who_comes_back_after_a_long_cut_is_here_at_once(host):
+    eve = Reader(host, EVE, Role.VIEWER)
+    eve.settle()
+    eve.driver.cut()
+    host.now_us += 60 * SECOND
+    host.tick()
+    assert host.did(Went) == [Went(who(EVE))]
+    eve.settle()
+    assert host.did(Came) == [Came(who(EVE), "Eve")] * 2
+
+
 def test_a_reader_that_began_anew_gets_a_session_of_its_own(host, ann):
     ann.type(b"a")
     ann.talk()

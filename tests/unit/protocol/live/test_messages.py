@@ -11,6 +11,7 @@ from cctm.protocol.keys import EpochSecret, WriterId, WriterKey
 from cctm.protocol.live import messages as lm
 from cctm.protocol.live import words as lw
 from cctm.protocol.live.box_keys import is_box_key, make_box_key
+from cctm.protocol.live.decisions import Type
 from cctm.protocol.live.envelope import Envelope, Kind, decode_live_untrusted, seal_live
 from cctm.protocol.live.pulse import (
     MAX_PEOPLE,
@@ -240,6 +241,11 @@ def test_an_enrolment_is_the_enrolled_key_s_own_for_one_link_and_one_channel():
     assert not lw.is_for(enrol, OTHER_CHANNEL, who(LINK))
     for change in ({"sign_key": who(ANN)}, {"box_key": ANN.box_public}, {"label": "Eve"}):
         assert not lw.is_for(dataclasses.replace(enrol, **change), CHANNEL, who(LINK))
+
+
+def test_what_was_typed_is_in_no_repr():
+    for typed in (lw.Input(SESSION, 0, 0, 0, b"hunter2"), Type(who(ANN), b"hunter2")):
+        assert "hunter2" not in repr(typed)
 
 
 def test_box_keys_and_seeds_are_in_no_repr():
