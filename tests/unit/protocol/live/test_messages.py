@@ -256,3 +256,10 @@ def test_box_keys_and_seeds_are_in_no_repr():
 def test_a_live_message_above_its_limit_is_a_mistake_of_ours():
     with pytest.raises(LocalError):
         seal_live(WriterKey.from_seed(drawn("w")), CHANNEL, Kind.PULSE, who(ANN), bytes(33_000))
+
+
+@pytest.mark.parametrize("what", [0, 6, 2**40])
+def test_a_word_of_no_known_kind_is_malformed(what):
+    plain = encode(("cctm word", CHANNEL, KEY.public, who(ANN), what))
+    with pytest.raises(MalformedError):
+        lw.decode_word_untrusted(plain, CHANNEL, KEY.public, who(ANN))
