@@ -2,11 +2,12 @@
 
 import pytest
 import trio
+import trio.testing
 
-from cctm.cctmd.links.connection import LinkDownError, LinkError, dial
+from cctm.cctmd.links.connection import SEND_S, LinkDownError, LinkError, dial
 from cctm.protocol.admission import Verb
 from cctm.protocol.origin import decode_origin_untrusted
-from cctm.protocol.sync.messages import Access, AccessStored, Logs
+from cctm.protocol.sync.messages import MAX_LIVE, Access, AccessStored, Live, Logs
 from cctm.protocol.sync.serving import Reason
 from link_parts import in_time, way
 from relay_parts import access
@@ -138,6 +139,33 @@ async def test_a_connection_that_is_cut_says_so_to_who_receives_and_to_who_sends
                     await connection.receive()
                 with pytest.raises(LinkDownError):
                     await connection.send(Access(access()))
+
+
+async def test_who_takes_nothing_more_is_given_up(tmp_path, mock_clock):
+    """Its kernel still answers, and the library's ping waits behind what is not taken: nobody else would notice."""
+    mock_clock.rate = 1.0
+    ended = []
+
+    async def until_it_ends(wait):
+        with pytest.raises(LinkDownError):
+            while True:
+                await wait()
+        ended.append(wait)
+
+    async with way() as between:
+        with RelayProcess(tmp_path, "--origin", str(between.origin)) as relay:
+            between.lead_to(relay)
+            async with dial(between.origin, CHANNEL, HOST) as connection, trio.open_nursery() as nursery:
+                await connection.receive()
+                between.stop()
+                nursery.start_soon(until_it_ends, connection.receive)
+                nursery.start_soon(until_it_ends, lambda: connection.send(Live(b"", bytes(MAX_LIVE))))
+                sent = -1
+                while sent != connection.sent_bytes:
+                    sent = connection.sent_bytes
+                    await trio.testing.wait_all_tasks_blocked(0.2)
+                mock_clock.jump(SEND_S)
+    assert len(ended) == 2
 
 
 async def test_a_relay_that_stops_says_that_it_may_be_back(relay):
