@@ -147,10 +147,11 @@ async def test_who_takes_nothing_more_is_given_up(tmp_path, mock_clock):
     ended = []
 
     async def until_it_ends(wait):
-        with pytest.raises(LinkDownError):
+        try:
             while True:
                 await wait()
-        ended.append(wait)
+        except LinkDownError:
+            ended.append(wait)
 
     async with way() as between:
         with RelayProcess(tmp_path, "--origin", str(between.origin)) as relay:
