@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import urllib.error
 import urllib.request
 from contextlib import asynccontextmanager
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.trio.client import connect
 
@@ -17,6 +19,18 @@ from cctm.relay.session import Closed
 from machine import CCTM
 from relay_parts import Client
 from samples import CHANNEL, HOST
+
+OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=relay"
+
+
+def make_certificate(place):
+    """The files of a certificate for 127.0.0.1 that vouches for itself, and of its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    cert, key = str(place / "cert.pem"), str(place / "key.pem")
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]
+    subprocess.run([*OPENSSL.split(), *more], check=True, capture_output=True)
+    return cert, key
 
 
 class RelayProcess:

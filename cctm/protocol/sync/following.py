@@ -127,10 +127,10 @@ class Following:
         if start and self.opening is None:
             self._alone = {0}
             asked.append(Fetch(row.log, 0, 1))
-        if start and row.grant >= max(self._seen_grant, self.chain.size):
+        if row.grant >= max(self._seen_grant, self.chain.size, _BEGINNING - 1 - start):
             self._want(row.grant)
             asked.append(Fetch(row.log, row.grant, 1))
-        elif start and not self.chain.has_begun:
+        elif row.grant < self._seen_grant and not self.chain.has_begun:
             self._lacks = self._seen_grant  # what is offered is older
         return [*asked, Tail(row.log, start)]
 
@@ -200,7 +200,10 @@ class Following:
         records = run.records[at : at + len(fresh)]
         self._held.append(Batch(first, fresh, records, self.chain.head))
         self._held_bytes += sum(map(len, records))
-        if self._lacks is not None and self._lacks < self.chain.size and self._lacks >= self.chain.base:
+        if self._lacks is not None and first <= self._lacks < self.chain.size:
+            # It opens what is held before it, too.
+            at = self._lacks - first
+            self._ahead.append(Batch(self._lacks, fresh[at : at + 1], (), self.chain.head, comes_again=True))
             self._lacks = None
 
     def _differs_from_seen(self) -> bool:
