@@ -1,11 +1,20 @@
 """What is fuzzed of links, admission and sync."""
 
 from cctm.protocol.admission import AccessList, Verb, decode_access_untrusted, proof_statement, sign_access
+from cctm.protocol.codec import (
+    decode_untrusted,
+    encode,
+    expect_array,
+    expect_bytes,
+    expect_fields,
+    expect_int,
+)
 from cctm.protocol.errors import MalformedError
 from cctm.protocol.link import Link, decode_link_untrusted, encode_link
 from cctm.protocol.origin import Origin, decode_origin_untrusted
 from cctm.protocol.sync import messages as m
 from cctm.protocol.sync.dialling import Dialling
+from cctm.protocol.sync.records import Joiner
 from cctm.protocol.sync.serving import Serving
 from tests.fuzzing import Target
 from tests.samples import CHANNEL, HOST, MEMBER, drawn
@@ -60,8 +69,46 @@ def _opened_client() -> Dialling:
     return client
 
 
+# What a joiner gets, in few bytes: [log, first, [size…]] is an Append, [log, seq, at, total, size] an AppendPart.
+_PART = m.PART_BYTES
+_WHOLE = [LOG, 3, [0, 1, 200, 100_000]]
+_PARTS = [[LOG, 7, at, 2 * _PART + 9, min(_PART, 2 * _PART + 9 - at)] for at in (0, _PART, 2 * _PART)]
+_MOST = 2 * _PART  # bytes of one message
+
+
+def _size(item: object) -> int:
+    return expect_int(item, 0, _MOST)
+
+
+def _join(data: bytes) -> None:
+    joiner, came = Joiner(), 0
+    for item in expect_array(decode_untrusted(data, 100_000)):
+        fields = expect_array(item)
+        log = expect_bytes(fields[0]) if fields else b""
+        if len(fields) == 3:
+            first = expect_int(fields[1], 0)
+            records = [bytes(_size(size)) for size in expect_array(fields[2])[:8]]
+            run = joiner.take_untrusted(m.Append(log, first, records))
+            assert run is not None
+            assert list(run.records) == records
+        else:
+            numbers = [expect_int(number, 0) for number in expect_fields(item, 5)[1:4]]
+            part = bytes(_size(fields[4]))
+            came += len(part)
+            run = joiner.take_untrusted(m.AppendPart(log, *numbers, part))
+        if run is not None:
+            came = 0
+        assert joiner.held_bytes <= came  # nothing on the word of a total
+
+
 def targets() -> list[Target]:
     return [
+        Target(
+            "joiner",
+            _join,
+            [encode(items) for items in ([_WHOLE], _PARTS, [_WHOLE, *_PARTS, _WHOLE])],
+            MALFORMED,
+        ),
         Target("link", _link, [encode_link(LINK).encode()], MALFORMED),
         Target(
             "address of a relay",

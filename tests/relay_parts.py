@@ -188,9 +188,10 @@ class MemorySocket:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise Closed from None
 
-    def offer(self, frame):
+    def offer(self, framed):
+        head = {126: 4, 127: 10}.get(framed[1], 2)
         try:
-            self._sending.send_nowait(frame)
+            self._sending.send_nowait(framed[head:])
         except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
             return False
         return True

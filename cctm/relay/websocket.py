@@ -1,15 +1,14 @@
 """A connection of the `websockets` library, as a session uses it.
 
     send    through the library: waits until the socket takes it
-    offer   past the library, for a small message to a reader whose socket is empty: one system call, no task. What the
-            socket does not take of it goes to the front of what the library is to send next.
+    offer   past the library, for a reader whose socket is empty: one system call, no task. The bytes are framed once
+            for all readers; what the socket does not take of them, the library is to send next, without a copy.
 
 `offer` reaches into the library, whose version is pinned to one major for that: `protocol.writes` is what is to be
 sent, and `send_lock` is held while something is being sent. Both are looked at and left without a checkpoint between.
 """
 
 import os
-from typing import Final
 
 import trio
 from websockets.exceptions import ConnectionClosed
@@ -18,15 +17,17 @@ from websockets.trio.server import ServerConnection
 
 from cctm.relay.session import Closed
 
-MOST_OFFERED_BYTES: Final = 32 * 1024
-
 
 class WebSocket:
     """One connection."""
 
     def __init__(self, connection: ServerConnection) -> None:
         self._connection = connection
-        self._stream = connection.stream if isinstance(connection.stream, trio.SocketStream) else None
+        self._protocol = connection.protocol
+        # Under TLS a system call sends nothing that anybody understands. The descriptor is asked for each time: once
+        # the socket is closed, its number is another connection's.
+        stream = connection.stream
+        self._descriptor = stream.socket.fileno if isinstance(stream, trio.SocketStream) else None
 
     async def receive(self) -> bytes | str:
         try:
@@ -34,29 +35,27 @@ class WebSocket:
         except ConnectionClosed:
             raise Closed from None
 
-    async def send(self, frame: bytes) -> None:
+    async def send(self, message: bytes) -> None:
         try:
-            await self._connection.send(frame)
+            await self._connection.send(message)
         except ConnectionClosed:
             raise Closed from None
 
-    def offer(self, frame: bytes) -> bool:
-        connection = self._connection
+    def offer(self, framed: bytes) -> bool:
+        protocol = self._protocol
         if (
-            self._stream is None  # under TLS a system call sends nothing that anybody understands
-            or len(frame) > MOST_OFFERED_BYTES
-            or connection.protocol.state is not State.OPEN
-            or connection.protocol.writes
-            or connection.send_lock.locked()
+            self._descriptor is None
+            or protocol.writes
+            or protocol.state is not State.OPEN
+            or self._connection.send_lock.locked()
         ):
             return False
-        data = _head(len(frame)) + frame
         try:
-            sent = os.write(self._stream.socket.fileno(), data)
+            sent = os.write(self._descriptor(), framed)
         except OSError:  # it is full, or broken: the library will see
             return False
-        if sent < len(data):
-            connection.protocol.writes.append(data[sent:])
+        if sent < len(framed):
+            protocol.writes.append(memoryview(framed)[sent:])  # type: ignore[arg-type]  # it is sent as it is
         return True
 
     @property
@@ -65,17 +64,10 @@ class WebSocket:
 
     @property
     def has_rest(self) -> bool:
-        return bool(self._connection.protocol.writes)
+        return bool(self._protocol.writes)
 
     async def flush(self) -> None:
         try:
             await self._connection.send_data()
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             raise Closed from None
-
-
-def _head(size: int) -> bytes:
-    """The head of a final, unmasked, binary frame (RFC 6455 §5.2)."""
-    if size < 126:
-        return bytes((0x82, size))
-    return b"\x82\x7e" + size.to_bytes(2, "big")
