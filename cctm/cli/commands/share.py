@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 
 import click
@@ -61,7 +60,7 @@ def command(
     else:
         click.echo(words.printable(url))
     if qr:
-        click.echo(_qr_code(url), err=True)
+        click.echo(_qr_code(url), err=True, color=True)  # what it needs was looked at
     can = "watch and type" if drive else "watch"
     until = "" if expires_s is None else f", for {words.age(expires_s)}"
     named = words.printable(target or terminal[: words.SHOWN_ID_DIGITS])
@@ -107,6 +106,6 @@ def _qr_code(url: str) -> str:
     from cctm.cli import qr  # seldom asked for
 
     rows = qr.rows_of(url)
-    if os.environ.get("NO_COLOR") or not sys.stderr.isatty():
+    if os.environ.get("NO_COLOR") or not os.isatty(2):
         return "\n".join(qr.inverse(rows))
     return "\n".join(f"\x1b[{qr.PEN}m{row}\x1b[0m" for row in rows)
