@@ -1,6 +1,7 @@
 """The catalogue: what is quick to look up because it is written down twice (SPEC.md §6.8).
 
-    about, writer, epochs     of a channel; its writer's seed is the one thing that no segment holds
+    about, writer, epochs     of a channel; its writer's seed is in no segment
+    joined                    of a channel of somebody else's: link, own keys, what was seen; in no segment
     checkpoints               how far each log is known, and where in the files that is
     keyframes                 where a reader can start
 
@@ -31,11 +32,13 @@ from cctm.protocol.keys import (
     LogId,
     StreamId,
 )
+from cctm.protocol.members import NOBODY, Members, decode_members_untrusted, encode_members
 from cctm.protocol.seal import unwrap, wrap
 from cctm.protocol.sizes import NONCE_BYTES
 
 from .about import About, State, decode_about_untrusted, encode_about
 from .database import CatalogueDamagedError, CatalogueMissingError, Database
+from .joined import Joined, decode_joined_untrusted, encode_joined
 from .segment import LogRef
 
 __all__ = [
@@ -45,6 +48,7 @@ __all__ = [
     "CatalogueMissingError",
     "Checkpoint",
     "Ended",
+    "Joined",
     "KeyframePlace",
     "State",
     "decode_about_untrusted",
@@ -178,7 +182,7 @@ class Catalogue:
     def forget(self, channel: ChannelId) -> None:
         """Remove all that is known of *channel*, its writer's seed too."""
         with self.transaction():
-            for table in ("channels", "writers", "epochs", "logs", "keyframes"):
+            for table in ("channels", "writers", "epochs", "joined", "logs", "keyframes", "shares"):
                 self._database.write(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608  our own names
 
     # -- secrets
@@ -215,6 +219,55 @@ class Catalogue:
             EpochSecret(number, self._unwrap("cctm wrap epoch", (channel, number), wrapped, HASH_BYTES))
             for number, wrapped in rows
         ]
+
+    # -- sharing
+
+    def put_members(self, channel: ChannelId, members: Members) -> None:
+        """Remember whom *channel* is shared with."""
+        wrapped = self._wrap("cctm wrap shares", (channel,), encode_members(members))
+        self._database.write("INSERT OR REPLACE INTO shares VALUES (?, ?)", (channel, wrapped))
+
+    def members(self, channel: ChannelId) -> Members:
+        """Whom *channel* is shared with.
+
+        Raises:
+            CatalogueDamagedError: the row does not open, which says nothing of other channels.
+        """
+        row = self._database.row("SELECT wrapped FROM shares WHERE channel = ?", (channel,))
+        if row is None:
+            return NOBODY
+        try:
+            plain = unwrap(self._wrap_key, "cctm wrap shares", (channel,), row[0])
+            return decode_members_untrusted(plain, channel)
+        except (OpenError, MalformedError) as error:
+            raise CatalogueDamagedError from error
+
+    def put_joined(self, channel: ChannelId, joined: Joined) -> None:
+        """Note that *channel* is somebody else's, and what is known of it."""
+        wrapped = self._wrap("cctm wrap joined", (channel,), encode_joined(joined))
+        self._database.write("INSERT OR REPLACE INTO joined VALUES (?, ?)", (channel, wrapped))
+
+    def joined(self, channel: ChannelId) -> Joined | None:
+        """What is known of a channel of somebody else's; None: it is our own.
+
+        Raises:
+            CatalogueDamagedError: this row does not open, which says nothing of other channels.
+        """
+        row = self._database.row("SELECT wrapped FROM joined WHERE channel = ?", (channel,))
+        if row is None:
+            return None
+        try:
+            return decode_joined_untrusted(unwrap(self._wrap_key, "cctm wrap joined", (channel,), row[0]))
+        except (OpenError, MalformedError) as error:
+            raise CatalogueDamagedError from error
+
+    def is_joined(self, channel: ChannelId) -> bool:
+        """Whether *channel* is somebody else's, also if no more can be read."""
+        return self._database.row("SELECT 1 FROM joined WHERE channel = ?", (channel,)) is not None
+
+    def all_joined(self) -> list[ChannelId]:
+        """The channels that are somebody else's."""
+        return [ChannelId(channel) for (channel,) in self._database.rows("SELECT channel FROM joined", ())]
 
     # -- places
 

@@ -3,8 +3,10 @@
     channels    channel, order of creation, about (sealed)
     writers     channel → writer seed (wrapped)
     epochs      channel, number → epoch secret (wrapped)
+    joined      channel of somebody else's → link, own keys, what was seen (wrapped)
     logs        channel, log → checkpoint
     keyframes   channel, log, seq → where a reader can start
+    shares      channel → whom it is shared with (wrapped)
 
 **Invariants**
 
@@ -24,7 +26,7 @@ from cctm.home import HomeError
 from cctm.protocol.errors import CctmError
 from cctm.sqlite import transaction
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 _APPLICATION_ID: Final = 0x4343544D  # "CCTM"
 _BUSY_S: Final = 5.0
 
@@ -34,6 +36,7 @@ CREATE TABLE writers (channel BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, W
 CREATE TABLE epochs (
     channel BLOB NOT NULL, number INTEGER NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (channel, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE joined (channel BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE logs (
     channel BLOB NOT NULL, log BLOB NOT NULL, generation INTEGER NOT NULL, size INTEGER NOT NULL,
     head BLOB NOT NULL, stream BLOB, stream_offset INTEGER NOT NULL, segment INTEGER NOT NULL,
@@ -44,6 +47,7 @@ CREATE TABLE keyframes (
     segment INTEGER NOT NULL, position INTEGER NOT NULL, stream BLOB, stream_offset INTEGER NOT NULL,
     PRIMARY KEY (channel, log, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE shares (channel BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 

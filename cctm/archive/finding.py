@@ -19,6 +19,7 @@ class Fault(Enum):
     MALFORMED = "the record is not what any writer makes"
     ALTERED = "the entry's signature does not fit what it says or where it stands"
     MISSING = "entries are missing before this one"
+    SKIPPED = "entries before this one were never fetched: whoever joins begins at a keyframe"
     REPEATED = "the entry stands here a second time"
     OUT_OF_ORDER = "the entry stands after later ones"
     FORKED = "two histories: this one does not continue what was known"
@@ -38,9 +39,9 @@ class Fault(Enum):
     STRANGER = "the file is none of ours"
 
 
-# May come of a crash, a restored backup or a curious user; nothing that was reported as stored is lost or
-# changed.
-NOTES: Final = frozenset({Fault.TORN, Fault.RECOVERED, Fault.CLONED, Fault.STRANGER})
+# May come of a crash, a restored backup, a curious user, or of joining late; nothing that was reported as stored is
+# lost or changed.
+NOTES: Final = frozenset({Fault.TORN, Fault.RECOVERED, Fault.CLONED, Fault.STRANGER, Fault.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)

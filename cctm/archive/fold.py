@@ -23,13 +23,15 @@ from typing import Final
 from cctm.protocol.events import Event, Gap, Keyframe, Opened, Output
 from cctm.protocol.keys import StreamId
 
+from .kept import Kept
+
 REMEMBERED_BYTES: Final = 8 << 20
 NO_STREAM: Final = StreamId(b"")  # of output that no `opened` or keyframe precedes
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Output that is not there. *length* None: unknown. *declared*: a `gap` said so."""
+    """Output that is not there. *length* None: unknown. *declared*: a `gap` said so, or nobody fetched it."""
 
     stream: StreamId
     offset: int
@@ -52,15 +54,23 @@ Piece = bytes | Hole | Conflict
 class OutputFolder:
     """Takes events in the order of reading; gives out pieces of output."""
 
-    def __init__(self, *, begin_anywhere: bool = False, remembered_bytes: int = REMEMBERED_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        begin_anywhere: bool = False,
+        remembered_bytes: int = REMEMBERED_BYTES,
+        kept: Kept = Kept.ALL,
+    ) -> None:
         """
         Args:
             begin_anywhere: what is before the first output seen is not asked for.
+            kept: whether output that is missing is a flaw.
         """
         self.stream = NO_STREAM  # in force
         self.end: int | None = None if begin_anywhere else 0  # of what was given out; None: anywhere
         self._limit = remembered_bytes
         self._begin_anywhere = begin_anywhere
+        self._is_honest = kept is Kept.FOLLOWED  # what is missing was never fetched
         self._ends: dict[StreamId, int | None] = {}
         self._recent: deque[bytes] = deque()  # the bytes before `end`, without a hole
         self._recent_bytes = 0
@@ -85,7 +95,7 @@ class OutputFolder:
         held, self._held, self._held_bytes = self._held, [], 0
         for output in held:
             if self.end is not None and output.offset > self.end:
-                yield Hole(self.stream, self.end, output.offset - self.end, declared=False)
+                yield Hole(self.stream, self.end, output.offset - self.end, declared=self._is_honest)
                 self._jump(output.offset)
             yield from self._join(output)
 
@@ -129,7 +139,7 @@ class OutputFolder:
             length -= self.end - offset
             offset = self.end
         if self.end is not None and offset > self.end:
-            yield Hole(self.stream, self.end, offset - self.end, declared=False)
+            yield Hole(self.stream, self.end, offset - self.end, declared=self._is_honest)
         yield Hole(self.stream, offset, length, declared=True)
         self._jump(None if length is None else offset + length)
 

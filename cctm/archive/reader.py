@@ -35,6 +35,7 @@ from .device import load_device
 from .files import LogFiles, list_channels, list_files, segment_path
 from .finding import Finding
 from .fold import NO_STREAM, OutputFolder, Piece
+from .kept import Kept
 from .lacking import lacking_entries, lacking_output
 from .opening import OpenedEntry, Opener
 from .segment import find_record
@@ -45,7 +46,7 @@ _TAIL_BYTES = 256 << 10  # of sealed records, to begin with
 _TAIL_LIMIT_BYTES = 4 << 20
 _TAIL_LIMIT_TIMES = 512  # a key that is echoed is a record of some 350 bytes
 _BEGINNING_BYTES = 16 << 10  # what it costs at least to look at a log
-_FIRST_ENTRIES = 4  # open, grant, keyframe and, in the first log, `opened`
+_FIRST_ENTRIES = 6  # open, grant, keyframe and, in the first log, `opened`; or two of them with holes before
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ class Remembered:
     secrets: tuple[EpochSecret, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     keyframes: tuple[KeyframePlace, ...] = ()  # the newest last
+    kept: Kept = Kept.ALL
 
 
 class Archive:
@@ -194,7 +196,8 @@ class Archive:
         opener = Opener(channel, self.device, remembered.secrets)
         walks = {}
         for log in self.logs(channel):
-            walk = walks[log.ref.log] = Walk(self.directory, log, writer=self.writer_of(log, remembered))
+            writer = self.writer_of(log, remembered)
+            walk = walks[log.ref.log] = Walk(self.directory, log, writer=writer, kept=remembered.kept)
             yield from self.log_entries(walk, opener)
         yield from lacking_entries(remembered.checkpoints, walks)
 
@@ -212,8 +215,8 @@ class Archive:
         Raises:
             OSError: of reading.
         """
-        folder = OutputFolder()
         remembered = self.remembered(channel)
+        folder = OutputFolder(kept=remembered.kept)
         for entry in self._entries(channel, remembered):
             if isinstance(entry, OpenedEntry):
                 for event in entry.events:
@@ -325,6 +328,7 @@ class Archive:
                     tuple(catalogue.epochs(channel)),
                     tuple(catalogue.checkpoints(channel)),
                     tuple(catalogue.keyframes(channel)),
+                    Kept.FOLLOWED if catalogue.is_joined(channel) else Kept.ALL,
                 )
         except (CatalogueMissingError, CatalogueDamagedError):
             return Remembered()

@@ -203,6 +203,10 @@ class Storage:
         """
         return self.run_aside(lambda: self._remove(channel, forget))
 
+    def readmit(self, channel: ChannelId) -> None:
+        """Store again what is appended to *channel*, which was removed."""
+        self.run_aside(lambda: self._removed.discard(channel))
+
     def close(self) -> None:
         """Store what was appended, then end the thread.
 

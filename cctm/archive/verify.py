@@ -26,6 +26,7 @@ from cctm.protocol.keys import ZERO, ChannelId, Digest, LogId, channel_id
 from .files import LogFiles, list_files
 from .finding import Fault, Finding, Spot
 from .fold import Conflict, Hole, OutputFolder, Piece
+from .kept import Kept
 from .opening import OpenedEntry, Opener
 from .reader import Archive
 from .segment import LogRef, SegmentName
@@ -110,7 +111,7 @@ class _Verification:
         self._files = list_files(archive.directory, channel)
         self._remembered = archive.remembered(channel)
         self._opener = Opener(channel, archive.device, self._remembered.secrets)
-        self._folder = OutputFolder()
+        self._folder = OutputFolder(kept=self._remembered.kept)
         self._claimed: dict[LogId, set[int]] = {}
         self._last_spot: Spot | None = None
 
@@ -139,13 +140,15 @@ class _Verification:
     def _read(self, files: LogFiles) -> None:
         log = self.logs[files.ref.log] = _Log(files.ref)
         writer = self._archive.writer_of(files, self._remembered)
-        walk = Walk(self._archive.directory, files, writer=writer)
+        walk = Walk(self._archive.directory, files, writer=writer, kept=self._remembered.kept)
         torn = self._follow(log, walk)
         if torn is not None:
             # Perhaps it is being written at this moment. Then it will be whole, or another will be begun.
             self._pause()
             start = Start(walk.segment, walk.position, walk.size, walk.head)
-            again = Walk(self._archive.directory, files, writer=walk.writer, start=start)
+            again = Walk(
+                self._archive.directory, files, writer=walk.writer, start=start, kept=self._remembered.kept
+            )
             still_torn = self._follow(log, again)
             if still_torn is not None and again.position == walk.position:
                 self.findings.append(still_torn)
@@ -210,24 +213,29 @@ class _Verification:
         claim = log.opening.predecessor
         if claim is None and not earlier:
             return
+        is_whole = self._remembered.kept is Kept.ALL
         newest = max((other.ref.generation for other in earlier), default=0)
         file = _file(log.ref)
         if claim is None:
             self.findings.append(Finding(Fault.PREDECESSOR, file=file, detail="none"))
             return
         named = self.logs.get(claim.log)
+        if named is None and not is_whole:
+            return  # it was never fetched
         if named is None:
             detail = f"{claim.log.hex()[:8]}, the predecessor of {log.ref.log.hex()[:8]}"
             self.findings.append(Finding(Fault.LOG_MISSING, file=file, detail=detail))
-        elif named.ref.generation != newest:
+        elif named.ref.generation != newest and is_whole:
             detail = f"generation {named.ref.generation}, not {newest}"
             self.findings.append(Finding(Fault.PREDECESSOR, file=file, detail=detail))
         else:
-            self._judge_claim(named, claim, "its successor began there")
+            self._judge_claim(named, claim, "its successor began there", kept=self._remembered.kept)
 
-    def _judge_claim(self, log: _Log, claim: LogHead, by: str) -> None:
+    def _judge_claim(self, log: _Log, claim: LogHead, by: str, *, kept: Kept = Kept.ALL) -> None:
         file = _file(log.ref)
         detail = f"{claim.size} entries, {by}; {log.size} are here"
+        if log.size < claim.size and kept is Kept.FOLLOWED:
+            return  # the rest was never fetched
         if log.size < claim.size:
             fault = Fault.RECOVERED if self._went_on_from(log) else Fault.ROLLED_BACK
             self.findings.append(Finding(fault, file=file, seq=log.size, detail=detail))

@@ -37,7 +37,11 @@ from cctm.protocol.log import LogVerifier
 
 from .files import LogFiles, segment_path
 from .finding import Fault, Finding, Spot
+from .kept import Kept
 from .segment import LogRef, Record, TornTail, scan
+
+# Where somebody who joined may have begun to read, or begun again.
+_BEGINNINGS: Final = frozenset({EntryKind.GRANT, EntryKind.KEYFRAME})
 
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_ENTRIES: Final = 1_024
@@ -88,12 +92,14 @@ class Walk:
         writer: WriterId | None = None,
         start: Start | None = None,
         batch_entries: int = _BATCH_ENTRIES,
+        kept: Kept = Kept.ALL,
     ) -> None:
         """
         Args:
             writer: who writes this log, if that is known; otherwise its first entry says so.
             start: None: the beginning.
             batch_entries: how many are verified at once, before the first is handed out.
+            kept: whether entries that are missing are a flaw.
         """
         self.ref: LogRef = log.ref
         self.opening: OpenBody | None = None
@@ -106,6 +112,7 @@ class Walk:
         self._archive = archive
         self._log = log
         self._batch_entries = batch_entries
+        self._kept = kept
         self._sure = start is None or start.head is not None
         self._missing: list[range] = []
         self._altered: int | None = None
@@ -237,7 +244,9 @@ class Walk:
         if entry.seq > self.size:
             missing = range(self.size, entry.seq)
             self._missing.append(missing)
-            if missing != range(self.size, self.size + 1) or self._altered != self.size:
+            if self._kept is Kept.FOLLOWED and entry.kind in _BEGINNINGS:
+                yield Finding(Fault.SKIPPED, spot, entry.seq, _numbers(missing))
+            elif missing != range(self.size, self.size + 1) or self._altered != self.size:
                 yield Finding(Fault.MISSING, spot, entry.seq, _numbers(missing))
         elif candidate.sealed.prev != self.head:
             yield Finding(Fault.FORKED, spot, entry.seq)

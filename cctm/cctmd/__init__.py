@@ -5,6 +5,7 @@
     keeper_link.py  the connection to the keeper: frames and descriptors in, effects out; starts another if it dies
     services.py     what all parts share; how they say no
     terminals.py    the registry: open, resume after a start, find, end, remove
+    stage.py        what the viewers of a terminal see, wherever its output comes from
     terminal.py     one terminal: output to recorder and clients, input to the PTY, size, end
     pty_input.py    what is typed and answered, as the PTY takes it     pty_state.py  what the kernel knows of it
     durability.py   what is stored, and what follows from it

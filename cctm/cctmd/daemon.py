@@ -15,7 +15,10 @@ import trio
 from cctm import __version__
 from cctm.cctmd.ending import end_terminal
 from cctm.cctmd.frames import Frames
+from cctm.cctmd.joining.mirrors import Mirrors
 from cctm.cctmd.services import RefusedError, Services
+from cctm.cctmd.sharing.sharing import Sharing
+from cctm.cctmd.stage import Stage
 from cctm.cctmd.terminals import Terminals
 from cctm.home import Home
 from cctm.keeper import wire
@@ -37,9 +40,11 @@ class Connected(Protocol):
 class Daemon:
     """One running daemon."""
 
-    def __init__(self, services: Services, terminals: Terminals) -> None:
+    def __init__(self, services: Services, terminals: Terminals, sharing: Sharing) -> None:
         self.services = services
         self.terminals = terminals
+        self.sharing = sharing
+        self.mirrors = Mirrors(terminals)
         self.sessions: set[Connected] = set()
         self.leaving = trio.Event()
         self.frames = Frames()
@@ -57,9 +62,12 @@ class Daemon:
             build=__version__,
             since_us=self._since_us,
             terminals=len(self.terminals.alive()),
-            clients=sum(len(terminal.viewers) for terminal in self.terminals.alive()),
+            clients=sum(len(stage.viewers) for stage in self._stages()),
             stalled=self.terminals.stalled,
         )
+
+    def _stages(self) -> list[Stage]:
+        return [*self.terminals.alive(), *self.mirrors.mirrors.values()]
 
     async def stop(self, scope: Scope) -> None:
         """End this daemon for good.
@@ -72,8 +80,8 @@ class Daemon:
             self.terminals.link.part(wire.Quit())
         else:
             self.terminals.link.part(wire.Stop())
-            for terminal in self.terminals.alive():
-                for viewer in list(terminal.viewers):
+            for stage in self._stages():
+                for viewer in list(stage.viewers):
                     viewer.release(STOPPED)
         self.leaving.set()
 

@@ -15,7 +15,7 @@ from cctm.archive.reader import Archive, Tail
 from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.recent import MAX_HOLES
 from cctm.cctmd.services import RefusedError
-from cctm.cctmd.terminal import Terminal
+from cctm.cctmd.stage import Stage
 from cctm.home import HomeError
 from cctm.protocol.control import requests
 from cctm.protocol.control.values import Reason
@@ -24,6 +24,8 @@ from cctm.protocol.events import How
 from cctm.protocol.keys import ChannelId
 from cctm.screen.queries import QueryScanner, without_queries
 from cctm.screen.scrollback import lines_before_screen
+from cctm.screen.text import TextLines
+from cctm.screen.title import without_controls
 
 LOG = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ MAX_HISTORY_BYTES: Final = 256 * 1024
 SETTLE_S: Final = 2  # a full disk must not keep anybody from attaching
 
 
-async def history_of(daemon: Daemon, terminal: Terminal, request: requests.Attach) -> bytes:
+async def history_of(daemon: Daemon, terminal: Stage, request: requests.Attach) -> bytes:
     """The lines before the screen, at most as many as are in the last `history_bytes` of the output."""
     size = min(request.history_bytes, MAX_HISTORY_BYTES)
     fold = await terminal.shown.live()
@@ -49,7 +51,7 @@ async def history_of(daemon: Daemon, terminal: Terminal, request: requests.Attac
     return lines + b"\r\n" * request.rows
 
 
-async def _earlier_output(daemon: Daemon, terminal: Terminal, resume: int | None, size: int) -> None:
+async def _earlier_output(daemon: Daemon, terminal: Stage, resume: int | None, size: int) -> None:
     """Have *terminal* remember enough of its output for a client that attaches: after a start it remembers none."""
     recent = terminal.recent
     wanted = max(min(size, MAX_HISTORY_BYTES), recent.base - resume if resume is not None else 0)
@@ -104,7 +106,15 @@ async def last_output(daemon: Daemon, channel: ChannelId, size: int) -> LastOutp
             "See `cctm ls -a`.",
         )
     how = How.LOST if about.how is None else about.how
-    return LastOutput(about.name, without_queries(tail.data), tail.end, how, about.code)
+    # What another machine's program printed could steer this client's terminal.
+    output = _text_of(tail.data) if channel in daemon.mirrors.places else without_queries(tail.data)
+    return LastOutput(about.name, output, tail.end, how, about.code)
+
+
+def _text_of(output: bytes) -> bytes:
+    text = TextLines()
+    lines = [*text.feed(output), *text.finish()]
+    return b"".join(without_controls(line).encode("utf-8", "replace") + b"\r\n" for line in lines)
 
 
 async def _tail(daemon: Daemon, channel: ChannelId, size: int) -> Tail:

@@ -16,6 +16,7 @@ from cctm.cctmd.ending import end_terminal, send_signal
 from cctm.cctmd.naming import check_name
 from cctm.cctmd.opening import open_terminal
 from cctm.cctmd.services import RefusedError
+from cctm.cctmd.stage import Stage
 from cctm.cctmd.terminal import Terminal
 from cctm.cctmd.terminals import Terminals
 from cctm.protocol.control import replies, requests
@@ -44,13 +45,13 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
         case requests.New():
             return [await open_terminal(terminals, message)]
         case requests.List(since_us):
-            return _in_parts(list_rows(terminals, since_us))
+            return _in_parts(list_rows(daemon, since_us))
         case requests.Kill(target, number):
             await _kill(terminals, target, number)
         case requests.Rename(target, name):
             _rename(terminals, target, name)
         case requests.Remove(target):
-            await _remove(terminals, target)
+            await _remove(daemon, target)
         case requests.Settle():
             await _settle(terminals)
         case requests.AskStatus():
@@ -60,13 +61,28 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
         case requests.Restart(scope):
             daemon.restart(Scope(scope) if scope in set(Scope) else Scope.DAEMON)
         case requests.Prune():
-            return _in_parts(await _prune(terminals, message))
+            return _in_parts(await _prune(daemon, message))
         case requests.AskClients(target):
-            return [_clients(terminals.find_alive(target))]
+            return [_clients(terminals.find_stage(target))]
         case requests.DetachClient(target, number):
-            _detach(terminals.find_alive(target), number)
+            _detach(terminals.find_stage(target), number)
+        case requests.Share():
+            return [await daemon.sharing.share(message)]
+        case requests.Unshare():
+            await daemon.sharing.unshare(message)
+        case requests.Kick():
+            await daemon.sharing.kick(message)
+        case requests.AskShares(target):
+            return [await daemon.sharing.shares(target)]
+        case requests.AskPeople(target):
+            mirror = daemon.mirrors.mirrors.get(terminals.find(target))
+            if mirror is not None:
+                return [mirror.people()]
+            return [daemon.sharing.people(terminals.find_alive(target))]
         case requests.AskScreen(target, drawn):
-            return await _screen(terminals.find_alive(target), is_drawn=drawn)
+            return await _screen(terminals.find_stage(target), is_drawn=drawn)
+        case requests.Join():
+            return [await daemon.mirrors.join(message)]
         case _:
             raise RefusedError(
                 Reason.NOT_YET, f"This daemon (version {__version__}) cannot do that.", "Upgrade it."
@@ -74,15 +90,19 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
     return [replies.Done()]
 
 
-def list_rows(terminals: Terminals, since_us: int) -> list[Row]:
-    """Running terminals, and those that ended since; the oldest first."""
+def list_rows(daemon: Daemon, since_us: int) -> list[Row]:
+    """Running terminals, those that were joined, and those that ended since; the oldest first."""
+    terminals, mirrors = daemon.terminals, daemon.mirrors
     rows = []
     for channel, about in terminals.abouts.items():
         terminal = terminals.running.get(channel)
-        if terminal is not None and terminal.ending is None:
+        if channel in mirrors.mirrors:
+            rows.append(mirrors.row(mirrors.mirrors[channel]))
+        elif terminal is not None and terminal.ending is None:
             rows.append(_running_row(terminal))
         elif terminal is not None or (about.ended_us or about.created_us) >= since_us:
-            rows.append(_ended_row(terminals, channel, about))
+            place = mirrors.places.get(channel, "")
+            rows.append(_ended_row(terminals, channel, about)._replace(place=place))
     return sorted(rows, key=lambda row: (not row.running, row.created_us))
 
 
@@ -182,8 +202,12 @@ def _rename(terminals: Terminals, target: str, name: str) -> None:
     terminals.change_about(terminal.channel, lambda about: replace(about, name=name))
 
 
-async def _remove(terminals: Terminals, target: str) -> None:
+async def _remove(daemon: Daemon, target: str) -> None:
+    terminals = daemon.terminals
     channel = terminals.find_only(target)
+    if channel in daemon.mirrors.places:
+        await daemon.mirrors.forget(channel)
+        return
     terminal = terminals.running.get(channel)
     if terminal is not None and terminal.ending is not None:
         # Its end waits for room, which this makes.
@@ -197,9 +221,10 @@ async def _remove(terminals: Terminals, target: str) -> None:
     await terminals.forget(channel)
 
 
-async def _prune(terminals: Terminals, request: requests.Prune) -> list[Row]:
+async def _prune(daemon: Daemon, request: requests.Prune) -> list[Row]:
     """The records that were deleted, or would be."""
-    rows = {row.channel: row for row in list_rows(terminals, 0)}
+    terminals = daemon.terminals
+    rows = {row.channel: row for row in list_rows(daemon, 0)}
     candidates = [
         Candidate(
             ChannelId(row.channel), row.stored_bytes, None if row.running else row.ended_us or row.created_us
@@ -217,11 +242,11 @@ async def _prune(terminals: Terminals, request: requests.Prune) -> list[Row]:
     return [rows[candidate.channel] for candidate in chosen]
 
 
-def _clients(terminal: Terminal) -> replies.Clients:
+def _clients(terminal: Stage) -> replies.Clients:
     return replies.Clients([viewer.row() for viewer in terminal.viewers])
 
 
-def _detach(terminal: Terminal, number: int) -> None:
+def _detach(terminal: Stage, number: int) -> None:
     viewer = next((viewer for viewer in terminal.viewers if viewer.number == number), None)
     if viewer is None:
         raise RefusedError(
@@ -232,7 +257,7 @@ def _detach(terminal: Terminal, number: int) -> None:
     viewer.release("another client detached it")
 
 
-async def _screen(terminal: Terminal, *, is_drawn: bool) -> list[Reply]:
+async def _screen(terminal: Stage, *, is_drawn: bool) -> list[Reply]:
     fold = await terminal.shown.live()
     picture = fold.picture()
     part = replies.Screen(

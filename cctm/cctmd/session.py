@@ -22,11 +22,11 @@ from cctm.cctmd.requests import Reply, answer
 from cctm.cctmd.resizing import Resizing
 from cctm.cctmd.services import RefusedError
 from cctm.cctmd.sockets import hung_up, receive
-from cctm.cctmd.terminal import Terminal
+from cctm.cctmd.stage import Stage
 from cctm.cctmd.view import View
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.frames import MAX_FRAME, VERSION, FrameReader
-from cctm.protocol.control.values import Mode, Others, Reason, Rights
+from cctm.protocol.control.values import FloorAction, Mode, Others, Reason, Rights
 from cctm.protocol.errors import LocalError, MalformedError
 from cctm.protocol.keys import ChannelId
 from cctm.screen.fold import within_limits
@@ -96,7 +96,7 @@ class Session:
                     view.show(window)
             case requests.Answer(number, data):
                 if view is not None:
-                    view.terminal.questions.answered(view, number, data)
+                    view.stage.answered(view, number, data)
             case requests.Detach():
                 self._leave()
                 await self.feed.room()
@@ -105,18 +105,14 @@ class Session:
                 await self._answer(message)
 
     async def _type(self, view: View, data: bytes) -> None:
-        terminal = view.terminal
+        stage = view.stage
         # Before writing: what comes behind these keys, such as Detach, is read while they wait for the program.
-        while view is self._view and not terminal.pty.has_room and not hung_up(self._socket):
+        while view is self._view and not stage.has_room and not hung_up(self._socket):
             with trio.move_on_after(HANG_UP_S):
-                await terminal.pty.room()
+                await stage.room()
         if view is not self._view:
             return
-        terminal.input(data)
-        size = terminal.sizing.typed(view, self._daemon.services.clock.now_us())
-        if size is not None:
-            terminal.resize(*size, by=view)
-        self._daemon.terminals.touch(terminal)
+        stage.typed(view, data, self._daemon.services.clock.now_us())
 
     def _fit(self, window: tuple[int, int]) -> None:
         """The client's window has another size."""
@@ -127,9 +123,7 @@ class Session:
     def _claim(self, view: View, window: tuple[int, int]) -> None:
         """Whoever drives and was here last decides how large the terminal is."""
         if view.drives:
-            now_us = self._daemon.services.clock.now_us()
-            view.terminal.resize(*view.terminal.sizing.claim(view, window, now_us), by=view)
-            self._daemon.terminals.touch(view.terminal)
+            view.stage.claim(view, window, self._daemon.services.clock.now_us())
 
     async def _answer(self, message: tuple[object, ...]) -> None:
         await self.feed.room()
@@ -140,6 +134,9 @@ class Session:
                 raise MalformedError("no hello")
             elif isinstance(message, requests.Attach):
                 await self._attach(message)
+            elif isinstance(message, requests.Floor) and self._view is not None:
+                self._view.stage.floor(_action(message.action), message.who)
+                self._reply([replies.Done()])
             else:
                 self._reply(await answer(self._daemon, message))
         except RefusedError as refused:
@@ -177,12 +174,14 @@ class Session:
             )
         point_to_agent(self._daemon.home, request.ssh_auth_sock)
         terminals = self._daemon.terminals
+        terminal: Stage
         if request.target:
             channel = terminals.find(request.target)
-            if len(request.target) == ID_DIGITS and channel not in {one.channel for one in terminals.alive()}:
+            alive = {one.channel for one in terminals.alive()} | set(terminals.joined)
+            if len(request.target) == ID_DIGITS and channel not in alive:
                 await self._show_ended(channel, request)
                 return
-            terminal = terminals.find_alive(request.target)
+            terminal = terminals.find_stage(request.target)
         else:
             terminal = terminals.waiting()
         history = await history_of(self._daemon, terminal, request)
@@ -194,7 +193,7 @@ class Session:
         ):  # nobody is detached, and nothing resized, for one who has gone meanwhile
             self._begin(terminal, request, history)
 
-    def _begin(self, terminal: Terminal, request: requests.Attach, history: bytes) -> None:
+    def _begin(self, terminal: Stage, request: requests.Attach, history: bytes) -> None:
         if request.others == Others.DETACH:
             for viewer in list(terminal.viewers):
                 viewer.release("another client attached with -d")
@@ -253,6 +252,14 @@ class Session:
         self._resizing.frame()
         if self._view is not None:
             self._view.leave()
+
+
+def _action(number: int) -> FloorAction:
+    if number not in set(FloorAction):
+        raise RefusedError(
+            Reason.FAILED, "The keyboard is asked for, granted or given back.", "Upgrade cctm."
+        )
+    return FloorAction(number)
 
 
 def _is_size(cols: int, rows: int) -> bool:

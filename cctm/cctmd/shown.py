@@ -5,7 +5,7 @@
                                                       └─► catching up: what waits is folded, in slices
                                                             └─► live: each piece is folded as it comes
     more waits than FULL_BYTES ─► hold: nothing is acknowledged, the keeper reads no more ─live─► release
-    a new terminal begins live
+    a new terminal begins live; begin_with, of a mirror, makes it live from any state
 
 Invariants: while live, `fold` is the fold of all output and sizes so far, in their order; or, since something in
 folding failed, of those since then. Nothing that goes wrong here is raised.
@@ -95,6 +95,14 @@ class Shown:
             self._unfolded_bytes = 0
             self._nursery.start_soon(self._say_lost)  # whoever draws now may be the one who has met it
 
+    def begin_with(self, fold: Fold) -> None:
+        """Show *fold*, whatever was shown or waits to be."""
+        self._fold, self._waiting = fold, None
+        self._unfolded.clear()
+        self._unfolded_bytes = 0
+        self._live.set()
+        self._owner.lost()
+
     async def _say_lost(self) -> None:
         self._owner.lost()
 
@@ -155,14 +163,18 @@ class Shown:
 
     async def _wake(self, waiting: Backlog, level: int) -> None:
         try:
-            self._fold = await self._build(level)
+            fold = await self._build(level)
         except Exception:
             # What it prints from now on is shown; the program may be asked to repaint.
             LOG.exception("what terminal %s shows cannot be found in its record", self._name)
-            self._fold = Fold(*self._owner.size())
-        while waiting:
+            fold = Fold(*self._owner.size())
+        if self._waiting is waiting:
+            self._fold = fold
+        while waiting and self._waiting is waiting:
             self._apply(waiting.popleft())
             await trio.lowlevel.checkpoint()
+        if self._waiting is not waiting:  # it has begun anew meanwhile
+            return
         self._waiting = None
         self._apply(self._owner.size())  # should the record not say it
         self._live.set()

@@ -12,7 +12,7 @@ serving began.
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,7 +32,8 @@ from cctm.cctmd.pty_state import session_leader
 from cctm.cctmd.recorder import ChannelKeys, Durable, Recorder, Screen
 from cctm.cctmd.sealing import Sealing, seal_now
 from cctm.cctmd.services import RefusedError, Services, wait_for
-from cctm.cctmd.terminal import Ending, Held, Terminal
+from cctm.cctmd.stage import Ending, Stage
+from cctm.cctmd.terminal import Held, Terminal
 from cctm.keeper import wire
 from cctm.protocol.control.values import Reason
 from cctm.protocol.errors import CctmError
@@ -68,6 +69,7 @@ class Terminals:
         self.running: dict[ChannelId, Terminal] = {}
         self.abouts: dict[ChannelId, About] = dict(services.catalogue.abouts())
         self.file_bytes: dict[ChannelId, int] = archive_bytes(services.home.archive)
+        self.joined: Mapping[ChannelId, Stage] = {}  # of other machines; `joining.mirrors` sees to them
         self.stalled = ""
         self._streams: dict[StreamId, Terminal] = {}
         self.sealing = Sealing()
@@ -209,11 +211,11 @@ class Terminals:
         )
         terminal = Terminal(
             channel,
-            screen.stream,
             recorder,
             pty,
             build=None if stored.offset == 0 else partial(build_fold, self, channel, screen.stream),
             nursery=self.services.nursery,
+            touched=self.touch,
             command=shown_command(about.argv),
             created_us=about.created_us,
             record_input=record_input,
@@ -262,7 +264,7 @@ class Terminals:
         return self._found(find_only, target)
 
     def _found(self, look: Callable[[str, Iterable[Named]], ChannelId], target: str) -> ChannelId:
-        alive = {terminal.channel for terminal in self.alive()}
+        alive = {terminal.channel for terminal in self.alive()} | set(self.joined)
         named = (
             Named(channel, about.name, about.created_us, channel in alive)
             for channel, about in self.abouts.items()
@@ -275,13 +277,27 @@ class Terminals:
             )
             raise RefusedError(reason, error.what, error.advice) from error
 
+    def find_stage(self, target: str) -> Stage:
+        """Like `find_alive`, of this machine or another.
+
+        Raises:
+            RefusedError
+        """
+        return self.joined.get(self.find(target)) or self.find_alive(target)
+
     def find_alive(self, target: str) -> Terminal:
-        """Like `find`; the program must not have ended.
+        """Like `find`; the program must be one of this machine's, and not have ended.
 
         Raises:
             RefusedError
         """
         channel = self.find(target)
+        if channel in self.joined:
+            raise RefusedError(
+                Reason.FAILED,
+                f"The terminal {target!r} runs on another machine, where you are a guest.",
+                f"Ask its host; `cctm rm {target}` forgets it here.",
+            )
         terminal = self.running.get(channel)
         if terminal is None or terminal.ending is not None:
             raise RefusedError(
@@ -305,8 +321,9 @@ class Terminals:
         )
 
     def name_is_free(self, name: str) -> bool:
-        """Whether no running terminal is called *name*."""
-        return name not in self._reserved and all(terminal.name != name for terminal in self.alive())
+        """Whether no running terminal is called *name*, nor one that was joined."""
+        taken = {stage.name for stage in (*self.alive(), *self.joined.values())}
+        return name not in self._reserved and name not in taken
 
     def reserve(self, name: str) -> bool:
         """Keep *name* for a terminal that is being opened, or renamed; False if it is taken."""

@@ -19,7 +19,7 @@ import trio
 
 from cctm.cctmd.feed import Feed
 from cctm.cctmd.frames import FRAME_S, Frames, pause_after
-from cctm.cctmd.terminal import Ending, Terminal
+from cctm.cctmd.stage import Ending, Stage
 from cctm.protocol.codec import Value
 from cctm.protocol.control import replies
 from cctm.protocol.control.values import Mode, Rights
@@ -43,7 +43,7 @@ class View:
     def __init__(
         self,
         feed: Feed,
-        terminal: Terminal,
+        stage: Stage,
         frames: Frames,
         nursery: trio.Nursery,
         *,
@@ -59,7 +59,7 @@ class View:
         self.rights = rights
         self.term = term
         self.mode: Mode | None = None  # until the first drawing
-        self.terminal = terminal
+        self.stage = stage
         self._frames = frames
         self._nursery = nursery
         self._wanted = wanted
@@ -167,7 +167,7 @@ class View:
 
     def leave(self) -> None:
         """Draw nothing more, and be none of the terminal's viewers."""
-        self.terminal.leave(self)
+        self.stage.leave(self)
         self.feed.unfollow()
         self._end()
 
@@ -188,7 +188,7 @@ class View:
     def resume(self, offset: int) -> None:
         """The client shows everything up to *offset*: go on from there."""
         self.mode = Mode.RAW
-        self.feed.follow(self.terminal.recent, offset)
+        self.feed.follow(self.stage.recent, offset)
 
     @property
     def can_resume(self) -> bool:
@@ -250,8 +250,14 @@ class View:
     @property
     def mode_now(self) -> Mode:
         """How it should be served."""
-        fits = self.window == self.terminal.size and self._wanted is not Mode.PAINTED
-        return Mode.RAW if fits and not self._notice and not self._lags else Mode.PAINTED
+        wants_raw = self.stage.serves_raw and self._wanted is not Mode.PAINTED
+        fits = self.window == self.stage.size and not self._shown_over
+        return Mode.RAW if wants_raw and fits and not self._lags else Mode.PAINTED
+
+    @property
+    def _shown_over(self) -> str:
+        """What lies over the last row."""
+        return self._notice or self.stage.banner
 
     def _turn(self) -> None:
         """Draw everything, in the mode that is right now."""
@@ -259,7 +265,7 @@ class View:
         self.mode = self.mode_now
         self.feed.send(replies.Repaint(self.mode))
         if self.mode is Mode.RAW:
-            recent, fold = self.terminal.recent, self.terminal.shown.fold
+            recent, fold = self.stage.recent, self.stage.shown.fold
             assert fold is not None  # attaching waited for it
             self._send(HOME_AND_CLEAR + dump(fold))
             self.feed.follow(recent, recent.end)
@@ -272,14 +278,14 @@ class View:
                 self._frames.soon(self, self._output_at + FRAME_S)
 
     def _painting(self) -> bytes:
-        fold = self.terminal.shown.fold
+        fold = self.stage.shown.fold
         assert fold is not None
-        overlays = [self._notice_row()] if self._notice else []
+        overlays = [self._row_over(self._shown_over)] if self._shown_over else []
         return self._painter.paint(fold.picture(), overlays)
 
-    def _notice_row(self) -> Overlay:
+    def _row_over(self, text: str) -> Overlay:
         cols, rows = self.window
-        text = f" {self._notice}"[:cols].ljust(cols)
+        text = f" {text}"[:cols].ljust(cols)
         return Overlay(0, rows - 1, (Row((Run(text, cols, REVERSE),), wraps=False),))
 
     def _send(self, data: bytes, kind: type[replies.Painted | replies.History] = replies.Painted) -> None:

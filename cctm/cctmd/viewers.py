@@ -12,7 +12,7 @@ from cctm.cctmd.questions import Asked
 from cctm.protocol.codec import Value
 
 if TYPE_CHECKING:
-    from cctm.cctmd.terminal import Ending
+    from cctm.cctmd.stage import Ending
 
 LOG = logging.getLogger(__name__)
 

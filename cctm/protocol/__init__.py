@@ -19,9 +19,11 @@
     admission  whom a relay lets in
     control    what daemon and clients say to each other
     sync       what peers say to each other
+    live       what host and readers say to each other past the log
 
 Each module uses only those above it. None touches a socket, a clock, a disk or a source of randomness: time,
 nonces and seeds are arguments. A function on bytes from anywhere ends in `_untrusted` and raises the errors
-of `errors.py` only. What decrypts is in `seal`, and in `contents`, `log_writer` and `grant`, which use it; secrets
-are in `keys` and `link`: a relay imports none of the six. SPEC.md §1–5, 8, 10, 11, 14 and 15 say the same in prose.
+of `errors.py` only. What decrypts is in `seal`, and in `contents`, `log_writer`, `grant` and `live`, which use it;
+secrets are in `keys` and `link`: a relay imports none of the seven. SPEC.md §1–5, 8, 10, 11 and 14–16 say the same in
+prose.
 """

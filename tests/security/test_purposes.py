@@ -14,7 +14,7 @@ from cctm.protocol.keys import hash32, log_id
 from cctm.protocol.seal import WRAP_ABOUT, WRAP_EPOCH, WRAP_WRITER, unwrap, wrap
 from samples import CHANNEL, DEVICE, EPOCH, HOST, INCARNATION, NEXT_EPOCH, nonce
 
-# SPEC.md §2, §4, §14 and §15. A new one is added here, to the specification and to the vectors.
+# SPEC.md §2, §4 and §14–16. A new one is added here, to the specification and to the vectors.
 PERSONS = {
     "cctm dev sign",
     "cctm dev box",
@@ -30,6 +30,7 @@ PERSONS = {
     "cctm link",
     "cctm link check",
     "cctm invite",
+    "cctm live key",
 }
 WRAPS = (WRAP_WRITER, WRAP_EPOCH, WRAP_ABOUT)
 PURPOSES = {
@@ -42,6 +43,10 @@ PURPOSES = {
     "cctm wrap about",
     "cctm access",
     "cctm relay proof",
+    "cctm live",
+    "cctm pulse",
+    "cctm word",
+    "cctm enrol",
 }
 
 LOG = log_id(HOST.public, CHANNEL, INCARNATION, 1)
@@ -49,7 +54,7 @@ LOG = log_id(HOST.public, CHANNEL, INCARNATION, 1)
 
 def literals(kind):
     """Every literal of *kind* that starts with "cctm " in the package's code."""
-    modules = pkgutil.iter_modules(cctm.protocol.__path__, "cctm.protocol.")
+    modules = pkgutil.walk_packages(cctm.protocol.__path__, "cctm.protocol.")
     trees = [ast.parse(inspect.getsource(import_module(module.name))) for module in modules]
     nodes = itertools.chain.from_iterable(ast.walk(tree) for tree in trees)
     return [node.value for node in nodes if isinstance(node, ast.Constant) and type(node.value) is kind]

@@ -13,7 +13,8 @@ from cctm.archive.storage import Sync
 from cctm.cctmd.backlog import SLICE_BYTES, Backlog
 from cctm.cctmd.building import build_fold, fold_events
 from cctm.cctmd.shown import FULL_BYTES, Shown
-from cctm.cctmd.terminal import Ending, Held
+from cctm.cctmd.stage import Ending
+from cctm.cctmd.terminal import Held
 from cctm.protocol.events import Gap, How, Keyframe, Opened, Output, Resized
 from cctm.protocol.keys import StreamId
 from cctm.screen.dump import dump

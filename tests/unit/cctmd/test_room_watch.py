@@ -7,7 +7,8 @@ import pytest
 
 from cctm.archive.room import Limits
 from cctm.cctmd.room import RESUMED_TEXT, ROOM_TEXT, RoomWatch
-from cctm.cctmd.terminal import QUOTA_TEXT, Ending, Held
+from cctm.cctmd.stage import Ending
+from cctm.cctmd.terminal import QUOTA_TEXT, Held
 from cctm.protocol.events import How
 from daemon_parts import Watcher, opened, running_daemon
 

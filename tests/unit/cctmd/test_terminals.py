@@ -15,7 +15,8 @@ from cctm.archive.catalogue import Catalogue, State
 from cctm.archive.reader import Archive
 from cctm.cctmd.requests import answer
 from cctm.cctmd.services import RefusedError, wait_for
-from cctm.cctmd.terminal import Ending, Held
+from cctm.cctmd.stage import Ending
+from cctm.cctmd.terminal import Held
 from cctm.protocol.control import requests
 from cctm.protocol.control.values import Reason
 from cctm.protocol.events import How

@@ -9,7 +9,7 @@ from cctm.cctmd import view as view_module
 from cctm.cctmd.feed import MAX_QUEUED, Feed
 from cctm.cctmd.frames import Frames
 from cctm.cctmd.recent import MAX_HOLES
-from cctm.cctmd.terminal import Ending
+from cctm.cctmd.stage import Ending
 from cctm.cctmd.view import NOTICE_S, View
 from cctm.protocol.control.frames import FrameReader
 from cctm.protocol.control.replies import Ended, History, Output, Painted, Released, Repaint

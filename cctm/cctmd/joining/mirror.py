@@ -1,0 +1,448 @@
+"""Mirror: one terminal that was joined; a stage whose output comes from somebody else's log.
+
+    Follower ─► Store    ─► Keeping            Driver ◄─ keys, windows of those who look
+             ├► Learnt   ─► secrets, role            └► Send ─► downlink      Dropped ─► a notice
+             ├► Shown    ─► the screen, anew
+             └► Happened ─► output, sizes, name, end
+
+Invariants: clients are painted, never given the other machine's bytes; what it asks its terminal is answered there, and
+what it copies stays there. What is typed reaches the host, or whoever typed is told that it did not.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import trio
+
+from cctm.archive.catalogue import Ended, Joined
+from cctm.archive.storage import LogRef
+from cctm.cctmd.building import Settling, build_fold
+from cctm.cctmd.joining.banner import Standing, banner
+from cctm.cctmd.joining.keeping import Keeping, Reached
+from cctm.cctmd.joining.watermark import decode_known_untrusted, encode_known
+from cctm.cctmd.recorder import Screen
+from cctm.cctmd.services import RefusedError
+from cctm.cctmd.sizing import Sizing
+from cctm.cctmd.stage import Ending, Stage
+from cctm.cctmd.viewers import Viewer
+from cctm.protocol import events
+from cctm.protocol.access import Role
+from cctm.protocol.control import replies
+from cctm.protocol.control.values import FloorAction, Reason
+from cctm.protocol.events import Event, Keyframe
+from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, KeyId, StreamId, WriterId
+from cctm.protocol.live import effects as driving
+from cctm.protocol.live.driver import Driver
+from cctm.protocol.live.effects import Loss
+from cctm.protocol.live.messages import Why
+from cctm.protocol.live.words import Wish
+from cctm.protocol.sync.follower import (
+    Effect,
+    Follower,
+    ForReader,
+    Happened,
+    Learnt,
+    Noticed,
+    Shown,
+    Store,
+)
+from cctm.protocol.sync.messages import Fetch, Live, Tail
+from cctm.screen.fold import Fold
+from cctm.screen.queries import Query
+
+LOG = logging.getLogger(__name__)
+
+PATIENCE_US: Final = 3_000_000  # in which a host that is there has answered
+NOT_TYPED: Final = "Not typed: there is no connection to the host."
+LOSSES: Final[Mapping[Loss, str]] = {
+    Loss.VIEWER: "Not typed: the host lets you watch only.",
+    Loss.NOT_YET: "Not typed: the host has not answered yet.",
+    Loss.UNHEARD: "Not typed: the host does not answer.",
+    Loss.HELD: "Not typed: somebody else has the keyboard.",
+    Loss.FULL: "Not typed: too much at once.",
+    Loss.REFUSED: "The host did not take the last {} that you typed.",
+    Loss.UNKNOWN: "The host may not have taken the last {} that you typed.",
+}
+
+
+class Mirror(Stage):
+    """A terminal of another machine."""
+
+    serves_raw = False
+
+    def __init__(
+        self,
+        channel: ChannelId,
+        screen: Screen,
+        offset: int,
+        *,
+        settling: Settling,
+        joined: Joined,
+        secrets: Sequence[EpochSecret],
+        keeping: Keeping,
+        on_changed: Callable[["Mirror"], None],
+        on_looked_at: Callable[["Mirror"], None],
+    ) -> None:
+        """
+        Args:
+            settling: the registry, for what is on disk; `services` of it are used.
+            joined: what is known of the channel.
+            secrets: of its epochs, as far as they were learnt.
+            on_changed: told when name or end are other than they were.
+            on_looked_at: told when somebody comes or goes.
+        """
+        self.joined = joined
+        self._own = joined.keys  # each is told from the other by being the same object
+        self._by_link = joined.link(channel).device
+        self.secrets: dict[KeyId, EpochSecret] = {secret.key_id: secret for secret in secrets}
+        self.keeping = keeping
+        self.follower = Follower(
+            channel,
+            [self._own, self._by_link],
+            (joined.generation, joined.epoch),
+            decode_known_untrusted(joined.known),
+        )
+        self.driver: Driver | None = None  # once the host is known; for *_driver_keys*
+        self._driver_keys: DeviceKeys | None = None
+        self.outgoing: Callable[[Live | Fetch | Tail], None] | None = None  # while there is a connection
+        self.role = Role.VIEWER
+        self.host_name = ""  # what the host calls it
+        self.argv: tuple[bytes, ...] = ()
+        self.is_given_up = False  # another took its place, or it was removed: what it knows counts no more
+        self.arrived = trio.Event()  # something of it was shown
+        self.stalled: Callable[[], str] = lambda: ""
+        self._services = settling.services
+        self._lack = "Not connected."
+        self._parted: Why | None = None
+        self._connected_us = 0
+        self._sizing: Sizing[Viewer] = Sizing()
+        self._window: tuple[int, int] | None = None
+        self._roles: Mapping[WriterId, Role] = {}
+        self._is_over: Ended | None = None
+        self._holder: bytes | None = None  # who was said to have the keyboard
+        self._on_changed = on_changed
+        self._on_looked_at = on_looked_at
+
+        async def build(until: int) -> Fold:
+            fold = await build_fold(settling, channel, self.stream, until)
+            self.screen.cols, self.screen.rows = fold.cols, fold.rows
+            return fold
+
+        super().__init__(
+            channel, screen, offset, build=build if offset else None, nursery=settling.services.nursery
+        )
+
+    # --- the connection
+
+    @property
+    def keys(self) -> DeviceKeys:
+        """As whom to come: oneself, once the host knows us; else by the link."""
+        return self._own if self.joined.is_enrolled else self._by_link
+
+    @property
+    def is_let_in(self) -> bool:
+        """Whether a grant of the host's opened, be the screen there or not."""
+        return bool(self._roles) or self.arrived.is_set()
+
+    @property
+    def is_connected(self) -> bool:
+        return self.outgoing is not None
+
+    def connected(self, send: Callable[[Live | Fetch | Tail], None]) -> None:
+        """There is a connection, made with `keys`; *send* puts a message on its way."""
+        self.outgoing = send
+        self._lack = ""
+        self._connected_us = self._services.clock.now_us()
+        self.follower.connected()
+        self.look()
+
+    def found_host(self, host: WriterId) -> None:
+        """The key of the channel's owner is *host*."""
+        keys = self.keys
+        if self.driver is not None and self._driver_keys == keys:
+            return
+        self._driver_keys = keys
+        if not self.joined.is_enrolled:
+            self.driver = Driver(self.channel, host, keys, Role.VIEWER, os.urandom)
+            self._perform(self.driver.enrol(self._own, self.joined.label))
+            return
+        self.driver = Driver(self.channel, host, keys, self._role_of(keys), os.urandom)
+        if self._window is not None:
+            self._perform(self.driver.window(*self._window, self._services.clock.now_us()))
+
+    def disconnected(self, lack: str) -> None:
+        """There is no connection, or none any more; *lack* says why."""
+        self.outgoing = None
+        self._lack = lack
+        if self.driver is not None:
+            self.driver.cut()
+        self.look()
+
+    def not_known_there(self) -> None:
+        """The relay does not know our own key: come by the link again, and enrol."""
+        self.joined = replace(self.joined, is_enrolled=False)
+        self.driver = None
+
+    def look(self) -> None:
+        """Say what there is to say of the connection."""
+        now_us = self._services.clock.now_us()
+        hailing = None if self.driver is None else self.driver.hailing
+        known = self.follower.known
+        is_young = now_us - self._connected_us < PATIENCE_US
+        standing = Standing(
+            lack=self._lack,
+            parted=self._parted,
+            doubts=self.follower.doubts,
+            is_shown=self.follower.is_shown or is_young,
+            withholds=hailing is not None and hailing.withholds({known.log: known.size}, now_us),
+            is_confirmed=is_young or (hailing is not None and now_us < hailing.confirmed_until_us),
+        )
+        self.put_banner("" if self.ending is not None else banner(standing))
+
+    # --- what comes
+
+    def take_untrusted(self, message: ForReader) -> None:
+        """What the relay says of the channel's logs.
+
+        Raises:
+            MalformedError, ChainError: it lies, or fails: drop the connection.
+        """
+        self.perform(self.follower.take_untrusted(message))
+
+    def take_live_untrusted(self, data: bytes) -> None:
+        """A live message, as from the host."""
+        if self.driver is not None:
+            now_us = self._services.clock.now_us()
+            self._perform(self.driver.take_untrusted(data, now_us, self.secrets))
+
+    def perform(self, effects: Sequence[Effect]) -> None:
+        """Do what the follower says, in its order; what is to be stored, behind the rest."""
+        stores = []
+        for effect in effects:
+            match effect:
+                case Store():
+                    stores.append(effect)
+                case Learnt():
+                    self._learn(effect)
+                case Shown(keyframe):
+                    self._begin_at(keyframe)
+                case Happened(happened):
+                    for event in happened:
+                        self._follow(event)
+                case Noticed():
+                    LOG.warning("terminal %s: %s", self.log_name, effect.text)
+                    self.say(effect.text)
+                case _:
+                    if self.outgoing is not None:
+                        self.outgoing(effect.message)
+        reached = Reached(self.stream, self.taken, self._is_over)
+        for store in stores:
+            ref = LogRef(self.channel, store.ref.log, store.ref.generation)
+            self.keeping.take(ref, store.first, store.records, store.head, reached, self.stalled())
+        if not self.keeping.is_noted:
+            self.note()
+        self.look()
+        if self._is_over is not None and self.ending is None:
+            self.put_banner("")
+            self.finish(Ending(*self._is_over))
+            self._on_changed(self)
+
+    def _learn(self, learnt: Learnt) -> None:
+        services = self._services
+        for secret in learnt.secrets:
+            self.secrets[secret.key_id] = secret
+
+        def put() -> None:
+            with services.catalogue.transaction():
+                for secret in learnt.secrets:
+                    services.catalogue.put_epoch(self.channel, secret)
+
+        if learnt.secrets:
+            services.storage.run_aside(put)
+        self._roles = learnt.table.roles
+        if self._own.box_public in learnt.enrolled and not self.joined.is_enrolled:
+            self.joined = replace(self.joined, is_enrolled=True)
+        if self.driver is not None and self._driver_keys == self._own:
+            self._perform(self.driver.become(self._role_of(self.keys)))
+        self.role = max(self._role_of(self._own), self._role_of(self._by_link))
+        self.note()
+
+    def _role_of(self, keys: DeviceKeys) -> Role:
+        return self._roles.get(WriterId(keys.sign_public), Role.VIEWER)
+
+    def _begin_at(self, keyframe: Keyframe) -> None:
+        fold = Fold.from_dump(keyframe.cols, keyframe.rows, keyframe.screen or b"")
+        stream = keyframe.stream if keyframe.stream is not None else self.stream
+        self._is_over = None
+        self.begin_at(StreamId(stream), keyframe.offset, (keyframe.cols, keyframe.rows), fold)
+        self._call(keyframe.name)
+        self.arrived.set()
+
+    def _call(self, name: str) -> None:
+        if name != self.host_name:
+            self.host_name = name
+            self._on_changed(self)
+
+    def _follow(self, event: Event) -> None:
+        match event:
+            case events.Output(offset=offset, data=data):
+                if offset != self.taken:
+                    self.skip_to(offset)
+                self.show(data)
+            case events.Resized(cols=cols, rows=rows, by=by):
+                self.change_size(cols, rows, by)
+            case events.Renamed(name=name):
+                self._call(name)
+            case events.Gap(offset=offset, length=length):
+                self.skip_to(offset + (length or 0))
+            case events.Opened(argv=argv):
+                self.argv = argv
+                self._on_changed(self)
+            case events.Closed(how=how, code=code):
+                self.show_held()
+                self._is_over = (how, code)
+            case _:
+                return
+
+    def note(self) -> None:
+        """Have the catalogue know what was stored and seen."""
+        if self.is_given_up:
+            return
+        self.joined = replace(self.joined, known=encode_known(self.follower.known))
+        self.keeping.note(self.joined)
+
+    # --- what goes
+
+    def due(self) -> None:
+        """Do what time brings."""
+        if self.driver is not None and self.is_connected:
+            self._perform(self.driver.due(self._services.clock.now_us()))
+        self.turn_over()
+        self.look()
+
+    @property
+    def wake_us(self) -> int | None:
+        """When `due` has something to do; None: nothing is known of."""
+        return None if self.driver is None else self.driver.wake_us()
+
+    def _perform(self, effects: Sequence[driving.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case driving.Send(data):
+                    if self.outgoing is not None:
+                        self.outgoing(Live(b"", data))
+                case driving.Dropped(size, loss):
+                    self.say(LOSSES[loss].format(f"{size} bytes" if size > 1 else "byte"))
+                case driving.Parted(why):
+                    self._parted = why
+                case driving.Heard():
+                    self._parted = None
+                    self._tell_holder()
+
+    def _tell_holder(self) -> None:
+        people = self.people()
+        if people.holder != self._holder:
+            self._holder = people.holder
+            self.tell(replies.FloorHeld(people.holder))
+
+    def typed(self, viewer: Viewer, data: bytes, now_us: int) -> None:
+        """*viewer*, who drives, typed *data*."""
+        if self.driver is None or not self.is_connected:
+            viewer.say(NOT_TYPED)
+            return
+        if self._driver_keys != self._own:
+            viewer.say(LOSSES[Loss.NOT_YET])
+            return
+        self._perform(self.driver.type(data, self.taken, now_us))
+        self._fit(self._sizing.typed(viewer, now_us))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be typed: what is too much is dropped, and told."""
+        return True
+
+    async def room(self) -> None:
+        """Return."""
+        await trio.lowlevel.checkpoint()
+
+    def claim(self, viewer: Viewer, window: tuple[int, int], now_us: int) -> None:
+        """The window of *viewer*, who drives, has this size now: the host decides what follows from that."""
+        self._fit(self._sizing.claim(viewer, window, now_us))
+
+    def _fit(self, window: tuple[int, int] | None) -> None:
+        if window is not None and window != self._window:
+            self._window = window
+            if self.driver is not None:
+                self._perform(self.driver.window(*window, self._services.clock.now_us()))
+
+    def floor(self, action: FloorAction, who: bytes) -> None:
+        """A client asks for the keyboard, or gives it back.
+
+        Raises:
+            RefusedError: it is the host's to grant, or cannot be asked.
+        """
+        if action is FloorAction.GRANT:
+            raise RefusedError(
+                Reason.FAILED, "Only the host passes the keyboard on.", "Ask for it, or give it back."
+            )
+        if self.driver is None or not self.driver.can_type or not self.is_connected:
+            raise RefusedError(Reason.FAILED, "The host cannot be asked now.", "Try again once it answers.")
+        wish = Wish.REQUEST if action is FloorAction.REQUEST else Wish.RELEASE
+        self._perform(self.driver.floor(wish, self._services.clock.now_us()))
+
+    def people(self) -> replies.Presence:
+        """Who is in it, as the host said last."""
+        pulse = None if self.driver is None else self.driver.pulse
+        if pulse is None:
+            return replies.Presence([], self._own.sign_public, None)
+        rows = [
+            replies.PersonRow(
+                person.who, person.label, int(person.role), b"", person.since_us, person.idle_us, None
+            )
+            for person in pulse.people
+        ]
+        return replies.Presence(rows, self._own.sign_public, pulse.holder or None)
+
+    def say_goodbye(self) -> None:
+        """Nobody looks any more: the host need not wait until it misses us."""
+        if self.driver is not None:
+            self._perform(self.driver.leave())
+
+    # --- as a stage
+
+    @property
+    def held(self) -> str:
+        """Why recording waits: here it does not."""
+        return ""
+
+    def join(self, viewer: Viewer) -> None:
+        """Send what is shown to *viewer* from now on."""
+        super().join(viewer)
+        self._on_looked_at(self)
+
+    def _left(self, viewer: Viewer) -> None:
+        self._fit(self._sizing.leave(viewer))
+        self._on_looked_at(self)
+
+    def finish(self, ending: Ending) -> None:
+        """Nothing more will come."""
+        super().finish(ending)
+        self._on_looked_at(self)
+
+    def _asked(self, query: Query, fold: Fold) -> None:
+        """Its own machine answers."""
+
+    def answered(self, viewer: Viewer, number: int, data: bytes) -> None:
+        """Nobody was asked."""
+
+    def _copied(self, copied: Query) -> None:
+        """What it copies is for its own machine."""
+
+    def _wait_for_screen(self) -> None:
+        """What waits is bounded by what a relay sends meanwhile."""
+
+    def _screen_is_known(self) -> None:
+        """Nothing waits for it."""

@@ -1,0 +1,132 @@
+"""A host's gate and its readers, wired together without a network, a clock or a source of randomness."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from cctm.protocol.access import Role
+from cctm.protocol.keys import DeviceKeys, StreamId, WriterId
+from cctm.protocol.live.decisions import Answer, Member, Moment, Standing, Type
+from cctm.protocol.live.driver import Driver
+from cctm.protocol.live.effects import Dropped, Send
+from cctm.protocol.live.gate import Gate
+from samples import CHANNEL, EPOCH, HOST, STREAM, drawn
+
+LINK = DeviceKeys.from_seed(drawn("link"))
+ANN = DeviceKeys.from_seed(drawn("ann"))
+BOB = DeviceKeys.from_seed(drawn("bob"))
+EVE = DeviceKeys.from_seed(drawn("eve"))
+SECRETS = {EPOCH.key_id: EPOCH}
+SECOND = 1_000_000
+
+
+def who(keys):
+    return WriterId(keys.sign_public)
+
+
+class Draw:
+    """Bytes that look random and never come twice."""
+
+    def __init__(self, label="draw"):
+        self._label = label
+        self._count = 0
+
+    def __call__(self, size):
+        self._count += 1
+        return hashlib.blake2b(f"{self._label} {self._count}".encode(), digest_size=size).digest()
+
+
+def members():
+    return {
+        who(LINK): Member(Standing.LINK, Role.DRIVER, "a link"),
+        who(ANN): Member(Standing.GUEST, Role.DRIVER, "Ann"),
+        who(BOB): Member(Standing.GUEST, Role.DRIVER, "Bob"),
+        who(EVE): Member(Standing.GUEST, Role.VIEWER, "Eve"),
+    }
+
+
+@dataclass
+class Host:
+    """A gate, and what it decided."""
+
+    now_us: int = 100 * SECOND
+    stream: StreamId | None = STREAM
+    offset: int = 1_000
+    heads: tuple = ()
+    epoch: object = EPOCH
+    roster: dict = field(default_factory=members)
+    decided: list = field(default_factory=list)
+    is_open: bool = True
+
+    def __post_init__(self):
+        self.gate = Gate(CHANNEL, HOST, self.roster.get, Draw("host"))
+        if self.is_open:
+            self.gate.open_for_input()
+
+    @property
+    def moment(self):
+        return Moment(self.now_us, self.stream, self.offset, self.heads, self.epoch)
+
+    def take(self, data, peer=b""):
+        """What the gate answers to *data*; what else it decides is kept."""
+        return self.keep(self.gate.take_untrusted(peer, data, self.moment))
+
+    def tick(self):
+        return self.keep(self.gate.tick(self.moment))
+
+    def give(self, holder):
+        return self.keep(self.gate.give(holder, self.moment))
+
+    def keep(self, decisions):
+        self.decided += [one for one in decisions if not isinstance(one, Answer)]
+        return [one for one in decisions if isinstance(one, Answer)]
+
+    def typed(self, keys):
+        return b"".join(one.data for one in self.decided if isinstance(one, Type) and one.who == who(keys))
+
+    def did(self, kind):
+        return [one for one in self.decided if isinstance(one, kind)]
+
+
+class Reader:
+    """A driver and what it said, over a line that loses nothing unless it is told to."""
+
+    def __init__(self, host, keys, role=Role.DRIVER, label="reader"):
+        self.host = host
+        self.keys = keys
+        self.driver = Driver(CHANNEL, HOST.public, keys, role, Draw(f"{label} {keys.sign_public.hex()}"))
+        self.said = []  # effects
+        self.to_host = []  # live messages on their way
+
+    def do(self, effects):
+        self.said += [one for one in effects if not isinstance(one, Send)]
+        self.to_host += [one.data for one in effects if isinstance(one, Send)]
+
+    def hear(self, answers):
+        for answer in answers:
+            if answer.to == who(self.keys):
+                self.do(self.driver.take_untrusted(answer.data, self.host.now_us, SECRETS))
+
+    def talk(self):
+        """Everything that is on its way arrives, and its answers do."""
+        while self.to_host:
+            self.hear(self.host.take(self.to_host.pop(0), who(self.keys)))
+
+    def wait(self, us):
+        """Time passes, and everybody does what is due."""
+        end = self.host.now_us + us
+        while self.host.now_us < end:
+            self.host.now_us = min(end, max(self.host.now_us + 1, self.driver.wake_us()))
+            self.do(self.driver.due(self.host.now_us))
+            self.talk()
+
+    def settle(self):
+        """The driver has a session, if it may have one."""
+        self.do(self.driver.due(self.host.now_us))
+        self.talk()
+        self.wait(SECOND)
+
+    def type(self, data, seen=0):
+        self.do(self.driver.type(data, seen, self.host.now_us))
+
+    def dropped(self):
+        return [(one.size, one.loss) for one in self.said if isinstance(one, Dropped)]
