@@ -34,7 +34,8 @@ from cctm.protocol.access import Role
 from cctm.protocol.control import replies
 from cctm.protocol.control.values import FloorAction, Reason
 from cctm.protocol.events import Event, Keyframe
-from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, KeyId, StreamId, WriterId, channel_id
+from cctm.protocol.ids import channel_id
+from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, KeyId, StreamId, WriterId
 from cctm.protocol.live import effects as driving
 from cctm.protocol.live.driver import Driver
 from cctm.protocol.live.effects import Loss
@@ -409,16 +410,12 @@ class Mirror(Stage):
         wish = Wish.REQUEST if action is FloorAction.REQUEST else Wish.RELEASE
         self._perform(self.driver.floor(wish, self._services.clock.now_us()))
 
-    @property
-    def _round_trip_us(self) -> int | None:
-        answered = None if self.driver is None else self.driver.hailing.answered
-        return None if answered is None else answered.round_trip_us
-
     def people(self) -> replies.Presence:
-        """Who is in it, as the host said last."""
-        pulse = None if self.driver is None else self.driver.pulse
-        if pulse is None:
-            return replies.Presence([], self._own.sign_public, None)
+        """The guests who are in it, and who has the keyboard, as the host said last."""
+        own = self._own.sign_public
+        answered = None if self.driver is None else self.driver.hailing.answered
+        if answered is None:
+            return replies.Presence([], own, None)
         wall_us = self._services.clock.wall_us()
         rows = [
             replies.PersonRow(
@@ -428,12 +425,13 @@ class Mirror(Stage):
                 b"",
                 max(0, wall_us - person.since_us),
                 person.idle_us,
-                self._round_trip_us if person.who == self._own.sign_public else None,
+                answered.round_trip_us if person.who == own else None,
             )
-            for person in pulse.people
+            for person in answered.pulse.people
         ]
-        is_the_hosts = pulse.holder != b"" and channel_id(WriterId(pulse.holder)) == self.channel
-        return replies.Presence(rows, self._own.sign_public, b"" if is_the_hosts else pulse.holder or None)
+        holder = answered.pulse.holder
+        is_host = channel_id(WriterId(holder)) == self.channel
+        return replies.Presence(rows, own, b"" if is_host else holder or None)
 
     def say_goodbye(self) -> None:
         """Nobody looks any more: the host need not wait until it misses us."""

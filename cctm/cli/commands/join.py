@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import sys
 from typing import Final
 
 import click
@@ -12,7 +11,7 @@ from cctm.cli.attachment import attach_request
 from cctm.cli.client import connect
 from cctm.cli.commands.attach import attach, check_place
 from cctm.cli.errors import MistakeError, UserError
-from cctm.cli.parameters import LINK, NAME
+from cctm.cli.parameters import LINK, NAME, asked_secretly
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Rights
@@ -46,7 +45,7 @@ def command(
     """
     if not detached:
         check_place(nested=nested)
-    given = _ask() if link is None else link.strip()
+    given = asked_secretly("The link") if link is None else link.strip()
     _check(given)
     label = _login() if label is None else _checked(label)
     rights = Rights.VIEW if view else Rights.DRIVE
@@ -57,14 +56,6 @@ def command(
             click.echo(words.printable(joined.name))
             return
         attach(client, home, attach_request(joined.channel.hex(), rights))
-
-
-def _ask() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().strip()
-    # Nor is it recorded, where this terminal is (SPEC.md §3.1).
-    asked: str = click.prompt("The link (it is not shown)", hide_input=True, err=True)
-    return asked.strip()
 
 
 def _check(link: str) -> None:

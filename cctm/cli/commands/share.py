@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 
 import click
@@ -31,7 +30,11 @@ from cctm.protocol.link import decode_link_untrusted
     metavar="AGE",
     help="Revoke it by itself after 30m, 2h, 7d (s, m, h, d or w).",
 )
-@click.option("--floor", is_flag=True, help="One at a time types; Ctrl+B r hands the keyboard over.")
+@click.option(
+    "--floor",
+    is_flag=True,
+    help="One at a time types; Ctrl+B r passes the keyboard on. Say it with the first link.",
+)
 @click.option("--qr", is_flag=True, help="Show a QR code of the link, too.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object.")
 def command(
@@ -61,7 +64,7 @@ def command(
     else:
         click.echo(words.printable(url))
     if qr:
-        click.echo(_qr_code(url), err=True)
+        click.echo(_qr_code(url), err=True, color=True)  # what it needs was looked at
     can = "watch and type" if drive else "watch"
     until = "" if expires_s is None else f", for {words.age(expires_s)}"
     named = words.printable(target or terminal[: words.SHOWN_ID_DIGITS])
@@ -107,6 +110,6 @@ def _qr_code(url: str) -> str:
     from cctm.cli import qr  # seldom asked for
 
     rows = qr.rows_of(url)
-    if os.environ.get("NO_COLOR") or not sys.stderr.isatty():
+    if os.environ.get("NO_COLOR") or not os.isatty(2):
         return "\n".join(qr.inverse(rows))
     return "\n".join(f"\x1b[{qr.PEN}m{row}\x1b[0m" for row in rows)

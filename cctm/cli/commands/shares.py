@@ -35,7 +35,9 @@ def command(target: str | None, links: bool, is_json: bool) -> None:  # noqa: FB
         click.echo(json.dumps([as_json(row) for row in rows], indent=2))
     elif rows:
         heads = ("TERMINAL", *HEADS, "URL") if links else ("TERMINAL", *HEADS)
-        lines = [(words.printable(row.name), *cells(row, now_s), words.printable(row.url)) for row in rows]
+        lines = [
+            (words.printable(row.name), *cells(row, now_s), words.printable(row.url) or "-") for row in rows
+        ]
         click.echo("\n".join(table.align([heads, *(line[: len(heads)] for line in lines)])))
     else:
         click.echo("Nothing is shared. `cctm share TERMINAL` makes a link.", err=True)

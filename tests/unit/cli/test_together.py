@@ -28,7 +28,7 @@ from cctm.cli.pages.together import (
     ShowLink,
 )
 from cctm.cli.questions import Questions
-from cctm.cli.together import NOT_SHARED
+from cctm.cli.together import NO_ADDRESS, NOT_SHARED
 from cctm.cli.words import SEEN
 from cctm.protocol.access import Role
 from cctm.protocol.control import replies, requests
@@ -111,6 +111,7 @@ def test_of_what_is_not_shared_nobody_asks_for_the_keyboard(answer):
             LinkPage,
         ),
         (ShowLink(LINK), (), [], LinkPage),
+        (ShowLink(LINK._replace(url="")), (), [], NO_ADDRESS),
         (Revoke(LINK.link), (DONE, SHARES), [requests.Unshare(TARGET, LINK.link), ASK_SHARES], LinksPage),
         (Keyboard(1), (PEOPLE,), [ASK_PEOPLE], KeyboardPage),
         (
