@@ -46,7 +46,10 @@ class SharingHost:
         self.device = DeviceKeys.from_seed(os.urandom(32))
         self.link = Link(self.origin, self.channel, os.urandom(SECRET_BYTES), 1, 1)
         self.members = {
-            WriterId(self.link.device.sign_public): (Member(Standing.LINK, role, ""), self.link.device.box_public)
+            WriterId(self.link.device.sign_public): (
+                Member(Standing.LINK, role, ""),
+                self.link.device.box_public,
+            )
         }
         self.typed = b""
         self.windows = []
@@ -102,7 +105,7 @@ class SharingHost:
     @asynccontextmanager
     async def running(self):
         """Connected to the relay, which has its log and its access list."""
-        async with trio.open_nursery() as nursery, dial(self.origin, self.channel, self.key) as connection:
+        async with dial(self.origin, self.channel, self.key) as connection, trio.open_nursery() as nursery:
             self.connection = connection
             nursery.start_soon(self._read)
             await self.say_who_may()

@@ -146,6 +146,11 @@ class Mirror(Stage):
         return bool(self._roles) or self.arrived.is_set()
 
     @property
+    def is_oneself(self) -> bool:
+        """Whether we speak to the host by our own key, not the link's."""
+        return self.driver is not None and self._driver_keys == self.joined.keys
+
+    @property
     def is_connected(self) -> bool:
         return self.outgoing is not None
 
@@ -263,7 +268,7 @@ class Mirror(Stage):
         self._roles = learnt.table.roles
         if self.joined.keys.box_public in learnt.enrolled and not self.joined.is_enrolled:
             self.joined = replace(self.joined, is_enrolled=True)
-        if self.driver is not None and self._driver_keys == self.joined.keys:
+        if self.driver is not None and self.is_oneself:
             self._perform(self.driver.become(self._role_of(self.keys)))
         self.role = max(self._role_of(self.joined.keys), self._role_of(self.joined.link(self.channel).device))
         self.note()
@@ -351,7 +356,7 @@ class Mirror(Stage):
         if self.driver is None or not self.is_connected:
             viewer.say(NOT_TYPED)
             return
-        if self._driver_keys != self.joined.keys:
+        if not self.is_oneself:
             viewer.say(LOSSES[Loss.NOT_YET])
             return
         self._perform(self.driver.type(data, self.taken, now_us))
