@@ -61,12 +61,12 @@ class _Connect(connect):
 
 
 class Connection:
-    """One that is open. One task may receive while another sends."""
+    """One that is open. One task may receive while others send."""
 
     def __init__(self, socket: ClientConnection, machine: Dialling, origin: Origin) -> None:
         self._socket = socket
         self._machine = machine
-        self._origin = origin
+        self.origin = origin
         self.sent_bytes = 0
         self.received_bytes = 0
 
@@ -109,14 +109,14 @@ class Connection:
         try:
             data = await self._socket.recv()
         except ConnectionClosed as error:
-            raise cut(self._origin) from error
+            raise cut(self.origin) from error
         self.received_bytes += len(data)
         if isinstance(data, str):
-            raise not_understood(self._origin, "text")
+            raise not_understood(self.origin, "text")
         try:
             reply, message = self._machine.receive_untrusted(data)
         except MalformedError as error:
-            raise not_understood(self._origin, error.what) from error
+            raise not_understood(self.origin, error.what) from error
         if isinstance(message, Refused):
             raise refused(message)
         if reply is not None:
@@ -127,8 +127,11 @@ class Connection:
         try:
             with trio.fail_after(SEND_S):
                 await self._socket.send(frame)
-        except (ConnectionClosed, trio.TooSlowError) as error:
-            raise cut(self._origin) from error
+        except ConnectionClosed as error:
+            raise cut(self.origin) from error
+        except trio.TooSlowError as error:
+            await trio.aclose_forcefully(self._socket.stream)  # who receives hears of it, too
+            raise cut(self.origin) from error
         self.sent_bytes += len(frame)
 
 

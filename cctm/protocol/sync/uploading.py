@@ -111,6 +111,11 @@ class Uploading:
         self._questions: dict[tuple[LogId, int], LogRow] = {}
         self._waiting: dict[tuple[LogId, int], LogRow] = {}
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether the relay still has to show what it claims to be ours."""
+        return bool(self._questions)
+
     def took(self, log: OwnLog) -> list[Effect]:
         """A log was begun, or is to be there from now on."""
         self._logs[log.log] = log
