@@ -13,7 +13,13 @@ from importlib import import_module
 from tests.fuzzing import Run, Target, run
 
 # Each of these modules has a function `targets()`. Add yours.
-SOURCES = ("tests.fuzz_protocol", "tests.fuzz_archive", "tests.fuzz_edges", "tests.fuzz_sharing")
+SOURCES = (
+    "tests.fuzz_protocol",
+    "tests.fuzz_archive",
+    "tests.fuzz_edges",
+    "tests.fuzz_sharing",
+    "tests.fuzz_live",
+)
 PROCESSES = 2
 DEFAULT_INPUTS = 100_000
 DEFAULT_SEED = "0"

@@ -9,6 +9,14 @@ from cctm.protocol.live.decisions import Answer, Member, Moment, Standing, Type
 from cctm.protocol.live.driver import Driver
 from cctm.protocol.live.effects import Dropped, Send
 from cctm.protocol.live.gate import Gate
+from cctm.protocol.live.messages import (
+    Hail,
+    open_live_untrusted,
+    open_pulse_untrusted,
+    seal_hail,
+    seal_word,
+)
+from cctm.protocol.live.words import Input
 from samples import CHANNEL, EPOCH, HOST, STREAM, drawn
 
 LINK = DeviceKeys.from_seed(drawn("link"))
@@ -130,3 +138,52 @@ class Reader:
 
     def dropped(self):
         return [(one.size, one.loss) for one in self.said if isinstance(one, Dropped)]
+
+
+class Crafted:
+    """Somebody with keys who says exactly what a test wants said."""
+
+    def __init__(self, host, keys):
+        self.host = host
+        self.keys = keys
+        self.draw = Draw(f"crafted {keys.sign_public.hex()}")
+        self.pulse = None
+
+    def hail_bytes(self, *, begin=False, box_key=None, nonce=None):
+        if box_key is None:
+            box_key = b"" if self.pulse is None else self.pulse.box_key
+        hail = Hail(nonce or self.draw(16), box_key, begin, 40_000)
+        return seal_hail(self.keys, CHANNEL, HOST.public, hail)
+
+    def hail(self, **said):
+        """What the host answers; None: nothing."""
+        return self.heard(self.host.take(self.hail_bytes(**said), who(self.keys)))
+
+    def begin(self):
+        """A session; its first hail makes it new, its second begins."""
+        self.hail()
+        return self.hail(begin=True)
+
+    def word_bytes(self, word, box_key=None):
+        return seal_word(self.keys, CHANNEL, HOST.public, box_key or self.pulse.box_key, word, self.draw(32))
+
+    def say(self, word, box_key=None):
+        """What the host answers to *word*; None: nothing."""
+        return self.heard(self.host.take(self.word_bytes(word, box_key), who(self.keys)))
+
+    def input(self, k, data=b"x", session=None, lease=0, seen=0):
+        return self.say(Input(session or self.pulse.session, k, lease, seen, data))
+
+    def heard(self, answers):
+        for answer in answers:
+            if answer.to == who(self.keys):
+                return self.open(answer.data)
+        return None
+
+    def open(self, data):
+        pulse = open_pulse_untrusted(
+            open_live_untrusted(CHANNEL, who(self.keys), data), CHANNEL, who(self.keys), SECRETS
+        )
+        if pulse.hail:
+            self.pulse = pulse
+        return pulse

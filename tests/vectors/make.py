@@ -10,11 +10,16 @@ from cctm.protocol import contents
 from cctm.protocol import entry as en
 from cctm.protocol import grant as gr
 from cctm.protocol import keys as ks
+from cctm.protocol.access import Role
 from cctm.protocol.admission import AccessList, Verb, proof_statement, sign_access
 from cctm.protocol.codec import encode
 from cctm.protocol.entry import EntryKind, Place
 from cctm.protocol.events import SHAPES, encode_events
 from cctm.protocol.link import Link, encode_link
+from cctm.protocol.live import messages as lm
+from cctm.protocol.live import words as lw
+from cctm.protocol.live.box_keys import make_box_key
+from cctm.protocol.live.pulse import Life, Present, Pulse, encode_pulse
 from cctm.protocol.origin import Origin
 from cctm.protocol.seal import WRAP_ABOUT, WRAP_EPOCH, WRAP_WRITER, box, code, frame, seal, wrap
 from cctm.protocol.sizes import padded_size
@@ -180,6 +185,52 @@ def sharing() -> dict[str, Fields]:
     }
 
 
+def live() -> dict[str, Fields]:
+    link, guest = ks.DeviceKeys.from_seed(sm.drawn("link device")), sm.DEVICE
+    to, who = sm.HOST.public, ks.WriterId(guest.sign_public)
+    key = make_box_key(sm.drawn("box key"), 0)
+    session, hail = sm.drawn("session", 16), sm.drawn("hail", 16)
+    person = Present(who, "Ann", Role.DRIVER, 9_000_000, None)
+    pulse = Pulse(
+        hail, 1, (sm.PREDECESSOR,), key.public, session, Life.BEGUN, 0, 2, sm.HOST.public, (person,)
+    )
+    words: dict[str, tuple[ks.DeviceKeys, lw.Word]] = {
+        "input": (guest, lw.Input(session, 0, 2, 1_000, b"ls\r")),
+        "enrol": (link, lw.make_enrol(guest, sm.CHANNEL, ks.WriterId(link.sign_public), "Ann")),
+        "window": (guest, lw.Window(session, 1, 132, 43)),
+        "floor": (guest, lw.Floor(session, 2, lw.Wish.RELEASE)),
+        "leave": (guest, lw.Leave()),
+    }
+    return {
+        "who": {
+            "channel": sm.CHANNEL,
+            "host_seed": sm.HOST.seed,
+            "guest_seed": guest.seed,
+            "link_seed": link.seed,
+            "box_secret": key.secret,
+            "box_key": key.public,
+        },
+        "hail": {"live": lm.seal_hail(guest, sm.CHANNEL, to, lm.Hail(hail, key.public, True, 40_000))},
+        "first hail": {"live": lm.seal_hail(guest, sm.CHANNEL, to, lm.Hail(hail, b"", False, None))},
+        "pulse": {
+            "epoch": 1,
+            "epoch_secret": sm.EPOCH.secret,
+            "nonce": sm.nonce(1),
+            "plain": encode_pulse(pulse),
+            "live": lm.seal_pulse(sm.HOST, sm.CHANNEL, who, sm.EPOCH, pulse, sm.nonce(1)),
+        },
+        "farewell": {"live": lm.seal_farewell(sm.HOST, sm.CHANNEL, who, lm.Why.REMOVED)},
+        **{
+            f"word: {name}": {
+                "plain": lw.encode_word(sm.CHANNEL, key.public, ks.WriterId(sender.sign_public), word),
+                "ephemeral_seed": sm.drawn("ephemeral"),
+                "live": lm.seal_word(sender, sm.CHANNEL, to, key.public, word, sm.drawn("ephemeral")),
+            }
+            for name, (sender, word) in words.items()
+        },
+    }
+
+
 def entries() -> dict[str, Fields]:
     sections: dict[str, Fields] = {
         "log": {
@@ -249,6 +300,7 @@ FILES = {
     "entries.txt": entries,
     "grants.txt": grants,
     "sharing.txt": sharing,
+    "live.txt": live,
 }
 
 

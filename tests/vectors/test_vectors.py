@@ -227,6 +227,67 @@ def test_sharing():
     assert sodium.crypto_sign(proof["statement"], secret)[:64] == proof["proof"]
 
 
+def signed(data, purpose, signer_seed):
+    """The fields of the live message *data*, once its signature was checked."""
+    kind, sender, body, sig = msgpack.unpackb(data)
+    public, _ = sodium.crypto_sign_seed_keypair(signer_seed)
+    assert sender == public
+    assert sodium.crypto_sign_open(sig + msgpack.packb(["cctm live", *purpose(kind), body]), public)
+    return kind, body
+
+
+def test_live_messages():
+    sections = read("live.txt")
+    who = raw(sections.pop("who"))
+    host, _ = sodium.crypto_sign_seed_keypair(who["host_seed"])
+    sign_seed = {name: blake(b"cctm dev sign", b"", who[f"{name}_seed"]) for name in ("guest", "link")}
+    guest, _ = sodium.crypto_sign_seed_keypair(sign_seed["guest"])
+    link, _ = sodium.crypto_sign_seed_keypair(sign_seed["link"])
+    channel, key = who["channel"], who["box_key"]
+    assert sodium.crypto_scalarmult_base(who["box_secret"]) == key
+
+    def to(receiver):
+        return lambda kind: (channel, kind, receiver)
+
+    kind, body = signed(raw(sections.pop("hail"))["live"], to(host), sign_seed["guest"])
+    assert (kind, msgpack.unpackb(body)[1:]) == (1, [key, True, 40_000])
+    kind, body = signed(raw(sections.pop("first hail"))["live"], to(host), sign_seed["guest"])
+    assert (kind, msgpack.unpackb(body)[1:]) == (1, [b"", False, None])
+    kind, body = signed(raw(sections.pop("farewell"))["live"], to(guest), who["host_seed"])
+    assert (kind, msgpack.unpackb(body)) == (4, [1])
+
+    pulse = raw(sections.pop("pulse"))
+    kind, body = signed(pulse["live"], to(guest), who["host_seed"])
+    key_id = blake(b"cctm key id", pulse["epoch_secret"])
+    live_key = blake(b"cctm live key", msgpack.packb([channel, 1]), pulse["epoch_secret"])
+    aad = msgpack.packb(["cctm pulse", channel, guest, key_id])
+    assert (kind, body[:32]) == (2, key_id)
+    assert unframed(open_aead(live_key, body[32:], aad)) == pulse["plain"]
+    fields = msgpack.unpackb(pulse["plain"])
+    assert fields[3] == key
+    assert [type(field) for field in fields] == [bytes, int, list, bytes, bytes, int, int, int, bytes, list]
+
+    for name, section in sections.items():
+        word = raw(section)
+        sender = "link" if name == "word: enrol" else "guest"
+        kind, body = signed(word["live"], to(host), sign_seed[sender])
+        assert kind == 3
+        opened = sodium.crypto_box_seal_open(body, key, who["box_secret"])
+        assert unframed(opened) == word["plain"]
+        assert body[:32] == sodium.crypto_box_seed_keypair(word["ephemeral_seed"])[0]
+        said = msgpack.unpackb(word["plain"])
+        assert said[:4] == ["cctm word", channel, key, link if sender == "link" else guest]
+        if name == "word: enrol":
+            assert said[5] == guest
+            statement = msgpack.packb(["cctm enrol", channel, link, said[6], "Ann"])
+            assert sodium.crypto_sign_open(said[8] + statement, guest) == statement
+    assert len(sections) == 5
+
+
+def unframed(framed):
+    return framed[4 : 4 + int.from_bytes(framed[:4], "big")]
+
+
 def try_box(boxed, recipient):
     try:
         return sodium.crypto_box_seal_open(boxed, recipient["box_public"], recipient["box_secret"])
@@ -240,5 +301,6 @@ def test_every_person_and_purpose_is_covered():
     for person in (
         *("cctm dev sign", "cctm dev box", "cctm dev wrap", "cctm channel", "cctm log", "cctm key id"),
         *("cctm entry key", "cctm grant key", "cctm digest", "cctm hash", "cctm link", "cctm link check"),
+        "cctm live key",
     ):
         assert f'b"{person}"' in checks

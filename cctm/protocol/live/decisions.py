@@ -26,6 +26,9 @@ class Member:
     label: str
 
 
+# So many bytes from the system's random source.
+Draw: TypeAlias = Callable[[int], bytes]
+
 # The list as it is at this moment; None: not on it.
 Roster: TypeAlias = Callable[[WriterId], Member | None]
 
@@ -35,7 +38,7 @@ class Moment:
     """What is so on the host when something comes.
 
     Attributes:
-        now_us: of a clock that never goes backwards.
+        now_us: of a clock that never goes backwards and counts suspend.
         stream: what runs; None: nothing.
         offset: where the stream ends.
         heads: of the host's logs, on disk.

@@ -15,8 +15,8 @@
 from collections.abc import Callable, Mapping
 
 from cctm.protocol.access import Role
-from cctm.protocol.errors import MalformedError, OpenError
-from cctm.protocol.keys import SEED_BYTES, ChannelId, DeviceKeys, EpochSecret, KeyId, WriterId
+from cctm.protocol.errors import LocalError, MalformedError, OpenError
+from cctm.protocol.keys import SEED_BYTES, ChannelId, DeviceKeys, EpochSecret, KeyId, WriterId, channel_id
 from cctm.protocol.live.effects import Dropped, Effect, Heard, Loss, Parted, Send
 from cctm.protocol.live.hailing import DRIVER_EVERY_US, READER_EVERY_US, Answered, Hailing
 from cctm.protocol.live.messages import (
@@ -48,6 +48,8 @@ class Driver:
             keys: of the guest; or of the link, to read and to enrol (then the role is viewer).
             draw: so many bytes from the system's random source.
         """
+        if channel_id(host) != channel:
+            raise LocalError("a host that does not own its channel")
         self._channel = channel
         self._host = host
         self._keys = keys
@@ -92,11 +94,12 @@ class Driver:
     # --- what happens
 
     def due(self, now_us: int) -> list[Effect]:
-        """What time brings: a hail, and more of what was typed."""
+        """What time brings, while there is a connection: a hail, and more of what was typed."""
         effects: list[Effect] = []
         if now_us >= self._hailing.due_us(self._every_us):
             begin = self._role >= Role.DRIVER and self._frames is None and not self._hailing.begins(now_us)
-            hail = self._hailing.hail(now_us, begin=begin)
+            sent = 0 if self._frames is None else self._frames.next
+            hail = self._hailing.hail(now_us, sent, begin=begin)
             effects.append(Send(seal_hail(self._keys, self._channel, self._host, hail)))
         return effects + self._flush(now_us)
 
@@ -146,8 +149,7 @@ class Driver:
     def _answer(self, answered: Answered, now_us: int) -> list[Effect]:
         pulse, asked = answered.pulse, answered.asked
         effects: list[Effect] = []
-        frames = self._frames
-        if frames is not None and asked.sent_us > frames.began_us and pulse.session != frames.id:
+        if self._frames is not None and self._frames.went_astray(pulse.session, asked):
             effects += self._end(Loss.UNKNOWN)
         if asked.begin and pulse.life is Life.BEGUN:
             self._frames = Frames(pulse.session, asked.sent_us)

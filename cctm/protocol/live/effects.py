@@ -16,7 +16,7 @@ class Loss(Enum):
     HELD = "held"  # somebody else has the lease
     FULL = "full"  # more than goes through
     REFUSED = "refused"  # the host ended the session: this much did not run
-    UNKNOWN = "unknown"  # the host forgot the session: at most this much did not run
+    UNKNOWN = "unknown"  # it went astray, or the host began anew: at most this much did not run
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@
 - Nothing that comes raises; a message that is not understood is as if it had not come.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from cctm.protocol.access import Role
@@ -24,6 +24,7 @@ from cctm.protocol.live.box_keys import BoxKeys
 from cctm.protocol.live.decisions import (
     Came,
     Decision,
+    Draw,
     Enlist,
     Fit,
     Hold,
@@ -49,10 +50,7 @@ _PEER: Final = HAILS + WORDS  # live messages a second that the relay brings of 
 class Gate:
     """The host's side of one channel's live messages. What it decides is to be done before it is asked again."""
 
-    def __init__(
-        self, channel: ChannelId, host: WriterKey, roster: Roster, draw: Callable[[int], bytes]
-    ) -> None:
-        """*draw*: so many bytes from the system's random source."""
+    def __init__(self, channel: ChannelId, host: WriterKey, roster: Roster, draw: Draw) -> None:
         self._channel = channel
         self._host = host
         self._roster = roster
@@ -205,7 +203,10 @@ class Gate:
     def _floor(self, seat: Seat, wish: Wish, moment: Moment) -> Iterator[Decision]:
         if wish is Wish.RELEASE and self.holder == seat.who:
             yield from self.give(self._host.public, moment)
-        elif wish is Wish.REQUEST and self.holder not in (b"", seat.who):
+        elif (
+            wish is Wish.REQUEST and self.holder not in (b"", seat.who) and seat.wished != self._lease.number
+        ):
+            seat.wished = self._lease.number  # once, however often it is said
             yield Request(seat.who)
 
     def give(self, holder: bytes, moment: Moment) -> list[Decision]:

@@ -36,6 +36,7 @@ class Asked:
     sent_us: int
     begin: bool
     box_key: bytes  # that it named
+    frames: int  # how many frames of the session went out before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Hailing:
         self._told: deque[tuple[int, tuple[LogHead, ...]]] = deque(maxlen=MOST_TOLD)
         self.answered: Answered | None = None
         self.is_wanted = True  # as soon as may be
+        self._is_cut = True  # nothing was heard on this connection
 
     @property
     def box_key(self) -> bytes:
@@ -68,12 +70,12 @@ class Hailing:
             return 0
         return self._last_us + (SOONEST_US if self.is_wanted else every_us)
 
-    def hail(self, now_us: int, *, begin: bool) -> Hail:
-        """The next hail, sent now."""
+    def hail(self, now_us: int, frames: int, *, begin: bool) -> Hail:
+        """The next hail, sent now, after so many *frames*."""
         nonce = self._draw(NONCE_BYTES)
         # A key of long ago shows nobody that this hail is new.
         box_key = self.box_key if now_us < self.confirmed_until_us else b""
-        self._asked[nonce] = Asked(now_us, begin, box_key)
+        self._asked[nonce] = Asked(now_us, begin, box_key, frames)
         if len(self._asked) > MOST_ASKED:
             del self._asked[next(iter(self._asked))]
         self._last_us = now_us
@@ -84,8 +86,10 @@ class Hailing:
     def cut(self) -> None:
         """The connection is gone, and answers with it; hail as soon as there is one."""
         self._asked.clear()
+        self._told.clear()
         self._last_us = None
         self.is_wanted = True
+        self._is_cut = True
 
     def begins(self, now_us: int) -> bool:
         """Whether a hail that asks for a session may still be answered."""
@@ -98,6 +102,7 @@ class Hailing:
         asked = self._asked.pop(pulse.hail)
         # What answers an earlier one is old news from here on.
         self._asked = {nonce: other for nonce, other in self._asked.items() if other.sent_us > asked.sent_us}
+        self._is_cut = False
         self.answered = Answered(pulse, asked, now_us - asked.sent_us)
         if len(self._told) < MOST_TOLD:
             self._told.append((now_us, pulse.heads))
@@ -114,7 +119,9 @@ class Hailing:
 
     def is_fresh(self, now_us: int) -> bool:
         """Whether the host was heard of lately enough for somebody to type."""
-        return self.answered is not None and now_us - self.answered.asked.sent_us <= FRESH_US
+        if self._is_cut or self.answered is None:
+            return False
+        return now_us - self.answered.asked.sent_us <= FRESH_US
 
     def withholds(self, sizes: Mapping[LogId, int], now_us: int) -> bool:
         """Whether a relay that has entries does not show them: what the host said 10 s ago to be on disk is not here.

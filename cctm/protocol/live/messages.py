@@ -2,7 +2,7 @@
 
     1 hail      reader → host   canonical [nonce(16), box key(32) or empty, begin, round_trip_us or nil]
     2 pulse     host → reader   key_id(32) ‖ nonce(24) ‖ XChaCha20-Poly1305(live key, nonce, frame(pulse), aad)
-    3 word      reader → host   sealed box to the host's box key of frame(word)
+    3 word      reader → host   sealed box to the host's box key of frame(word), at least 256 bytes
     4 farewell  host → reader   canonical [why]
 
 **Invariants**
@@ -18,6 +18,7 @@ box key that it names.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from cctm.protocol.codec import (
     decode_untrusted,
@@ -60,6 +61,9 @@ __all__ = [
     "seal_pulse",
     "seal_word",
 ]
+
+# A key, a short line, a window size and a leave look the same to who passes them on.
+MIN_WORD_BYTES: Final = 256
 
 
 class Why(IntEnum):
@@ -174,7 +178,7 @@ def seal_word(
         seed: 32 fresh random bytes, of the box's ephemeral key.
     """
     plain = encode_word(channel, box_key, WriterId(sender.sign_public), word)
-    return seal_live(sender, channel, Kind.WORD, host, box(box_key, frame(plain), seed))
+    return seal_live(sender, channel, Kind.WORD, host, box(box_key, frame(plain, MIN_WORD_BYTES), seed))
 
 
 def open_word_untrusted(

@@ -53,6 +53,7 @@ class Seat:
     session: Session | None = None
     told_ran: int = 0  # frames of the session that it was told of, unasked
     told_us: int = 0
+    wished: int | None = None  # the number of the lease that it asked for
     box_key: bytes = b""  # to which its newest word was sealed
     hails: Allowance = field(default_factory=lambda: Allowance(HAILS, HAILS))
     words: Allowance = field(default_factory=lambda: Allowance(WORDS, WORDS))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cctm.protocol.live.allowance import Allowance
+from cctm.protocol.live.hailing import Asked
 from cctm.protocol.live.words import MAX_INPUT_BYTES
 
 # Half of what the host takes, so that no honest driver is ever above it.
@@ -49,6 +50,10 @@ class Frames:
         while self._sizes and self.ran < ran:
             self._sizes.popleft()
             self.ran += 1
+
+    def went_astray(self, session: bytes, asked: Asked) -> bool:
+        """Whether the host, which names *session* in its answer to *asked*, forgot ours, or lost a frame of it."""
+        return asked.sent_us > self.began_us and (session != self.id or self.ran < asked.frames)
 
 
 class Queue:

@@ -4,14 +4,14 @@
 and nothing else in a pulse could be believed then.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cctm.protocol.keys import ChannelId, WriterId, WriterKey
 from cctm.protocol.live.box_keys import BoxKeys
-from cctm.protocol.live.decisions import Answer, Moment, Roster
+from cctm.protocol.live.decisions import Answer, Draw, Moment, Roster
 from cctm.protocol.live.messages import seal_pulse
-from cctm.protocol.live.pulse import Present, Pulse, those_that_fit
+from cctm.protocol.live.pulse import MAX_HEADS, Present, Pulse, those_that_fit
 from cctm.protocol.live.seats import Lease, Seat
 from cctm.protocol.sizes import NONCE_BYTES
 
@@ -45,7 +45,7 @@ class Telling:
         host: WriterKey,
         boxes: BoxKeys,
         lease: Lease,
-        draw: Callable[[int], bytes],
+        draw: Draw,
     ) -> None:
         self._channel = channel
         self._host = host
@@ -68,7 +68,7 @@ class Telling:
         pulse = Pulse(
             hail=hail,
             epoch=moment.epoch.number,
-            heads=moment.heads if hail else (),
+            heads=moment.heads[:MAX_HEADS] if hail else (),
             box_key=self._boxes.newest(moment.now_us).public,
             session=b"" if session is None else session.id,
             life=seat.life(hail),
