@@ -9,8 +9,8 @@
 **Invariants**
 
 - `known` never goes back: (generation, log), and in one log size and grant, only grow.
-- Nothing is opened that was not verified; nothing is shown of a log that is older than what is known, or of an epoch that
-  is older than the link names.
+- Nothing is opened that was not verified; nothing is shown of a log that is older than what is known, or of an epoch
+  that is older than the link names.
 - An error leaves what is known as it was: the link is dropped, and the next one goes on from there.
 """
 
@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Final, TypeAlias
 
+from cctm.protocol.codec import U63_MAX
 from cctm.protocol.errors import LocalError, MalformedError, RemoteError
 from cctm.protocol.events import LogHead
 from cctm.protocol.ids import ChannelId, LogId, WriterId, channel_id
@@ -37,7 +38,7 @@ from cctm.protocol.sync.followed import (
     Store,
 )
 from cctm.protocol.sync.following import Following, check_row_untrusted
-from cctm.protocol.sync.messages import Entries, EntryPart, Lagged, LogRow, Logs
+from cctm.protocol.sync.messages import Entries, EntryPart, Lagged, LogRow, Logs, Tail
 from cctm.protocol.sync.reading import Reading
 from cctm.protocol.sync.records import Joiner
 
@@ -175,14 +176,20 @@ class Follower:
             self._ours = row
 
     def _choose(self, best: LogRow | None, ours: LogRow | None, *, is_first: bool) -> list[Effect]:
-        """Ask for the followed log from where it ends, and for a newer one, if *best* is one."""
+        """Ask for a newer log, if *best* is one; for the followed one, unless the newer one can be read at once."""
         effects: list[Effect] = []
-        if ours is not None and self._followed is not None and self._followed.fork is None:
-            effects += self._ask(self._followed, ours)
+        has_keyframe = False
         if best is not None and self._is_newer(best):
-            ref = LogRef(LogId(best.log), best.generation)
-            self._candidate = self._begin(ref, WriterId(best.writer))
+            has_keyframe = best.keyframe > 0
+            self._candidate = self._begin(LogRef(LogId(best.log), best.generation), WriterId(best.writer))
             effects += self._ask(self._candidate, best)
+        if (
+            ours is not None
+            and not has_keyframe
+            and self._followed is not None
+            and self._followed.fork is None
+        ):
+            effects += self._ask(self._followed, ours)
         if is_first and self._is_stale(best):
             effects += self._reading.doubt(Doubt.STALE)
         return effects
@@ -270,15 +277,16 @@ class Follower:
     def _switch(self, following: Following) -> list[Effect]:
         """Follow a log from now on: its keyframe is there."""
         verdict = self._compare_with_predecessor(following)
+        effects: list[Effect] = []
+        if self._followed is not None and self._followed.ref.log in self._asked:
+            effects.append(Ask(Tail(self._followed.ref.log, U63_MAX)))  # no more of that one
         self._followed, self._candidate = following, None
         self._reading.enter(following.ref)
-        match verdict:
-            case Verdict.FORK:
-                return self._reading.doubt(Doubt.FORK)
-            case Verdict.RECOVERED:
-                return self._reading.doubt(Doubt.RECOVERED)
-            case _:
-                return []
+        if verdict is Verdict.FORK:
+            effects += self._reading.doubt(Doubt.FORK)
+        elif verdict is Verdict.RECOVERED:
+            effects += self._reading.doubt(Doubt.RECOVERED)
+        return effects
 
     def _compare_with_predecessor(self, following: Following) -> Verdict | None:
         """What a newer log names as its predecessor, beside what is known of that."""

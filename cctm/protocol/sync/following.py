@@ -125,17 +125,18 @@ class Following:
         self._starts.add(start)
         asked: list[Fetch | Tail] = []
         if start and self.opening is None:
-            self._alone.add(0)
+            self._alone = {0}
             asked.append(Fetch(row.log, 0, 1))
-        if start and row.grant >= max(self._seen_grant, self.chain.size):
+        if row.grant >= max(self._seen_grant, self.chain.size, _BEGINNING - 1 - start):
             self._want(row.grant)
             asked.append(Fetch(row.log, row.grant, 1))
-        elif start and not self.chain.has_begun:
+        elif row.grant < self._seen_grant and not self.chain.has_begun:
             self._lacks = self._seen_grant  # what is offered is older
         return [*asked, Tail(row.log, start)]
 
     def _want(self, grant: int) -> None:
-        self._alone.add(grant)
+        # Another one that was wanted is older; where it stands, it is a repetition.
+        self._alone = {0, grant} if self.opening is None else {grant}
         self._lacks = grant
 
     def lag_untrusted(self, lagged: Lagged) -> None:
@@ -148,7 +149,7 @@ class Following:
             raise MalformedError("place to go on")
         if lagged.keyframe <= self.chain.size:  # it is behind what came another way
             return
-        self._starts.add(lagged.keyframe)
+        self._starts = {lagged.keyframe}
         if lagged.grant >= self.chain.size:
             self._want(lagged.grant)
 
@@ -190,7 +191,7 @@ class Following:
 
     def _go_on(self, entries: Sequence[Sealed], run: Records) -> None:
         fresh, self.fork = self.chain.take_untrusted(entries)
-        if not fresh:
+        if not fresh or self._differs_from_seen():
             return
         first = fresh[0].entry.seq
         if first == 0:
@@ -199,25 +200,29 @@ class Following:
         records = run.records[at : at + len(fresh)]
         self._held.append(Batch(first, fresh, records, self.chain.head))
         self._held_bytes += sum(map(len, records))
-        self._compare_with_seen()
-        if self._lacks is not None and self._lacks < self.chain.size and self._lacks >= self.chain.base:
+        if self._lacks is not None and first <= self._lacks < self.chain.size:
+            # It opens what is held before it, too.
+            at = self._lacks - first
+            self._ahead.append(Batch(self._lacks, fresh[at : at + 1], (), self.chain.head, comes_again=True))
             self._lacks = None
 
-    def _compare_with_seen(self) -> None:
-        seen = self._seen
-        if seen is None or not self.chain.base <= seen.size <= self.chain.size:
-            return
+    def _differs_from_seen(self) -> bool:
+        """Whether the log is another one than that which this device saw before."""
+        seen, chain = self._seen, self.chain
+        if seen is None or not chain.base <= seen.size <= chain.size:
+            return False
         self._seen = None
-        if self.chain.head_at(seen.size) not in {None, seen.head}:
-            self.fork = seen.size - 1
+        if chain.head_at(seen.size) in {None, seen.head}:
+            return False
+        self.fork = seen.size - 1
+        return True
 
     def _take_alone(self, sealed: Sealed, record: bytes) -> None:
-        chain, seq = self.chain, sealed.entry.seq
-        head = verify_alone_untrusted(chain.channel, chain.log, chain.owner, sealed)
+        seq = sealed.entry.seq
+        head = self._verify_alone(sealed)
         if seq in self._answered:
             return
         if seq == 0:
-            LogVerifier(chain.channel, chain.log, chain.owner).admit_sealed_untrusted([sealed])
             self._open(sealed)
         elif sealed.entry.kind is not EntryKind.GRANT:
             raise ChainError(seq, Flaw.KIND)
@@ -227,6 +232,16 @@ class Following:
         # The chain brings it again if it begins before, or goes on there.
         start = max(self._starts, default=0)
         self._ahead.append(Batch(seq, (sealed,), (record,), head, comes_again=seq >= start))
+
+    def _verify_alone(self, sealed: Sealed) -> Digest:
+        chain = self.chain
+        if sealed.entry.seq:
+            return verify_alone_untrusted(chain.channel, chain.log, chain.owner, sealed)
+        verifier = LogVerifier(
+            chain.channel, chain.log, chain.owner
+        )  # whose id has to commit to what it says
+        verifier.admit_sealed_untrusted([sealed])
+        return verifier.head
 
     def _open(self, sealed: Sealed) -> None:
         """Learn what `open` says, which was verified."""

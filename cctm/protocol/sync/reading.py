@@ -16,7 +16,7 @@ from dataclasses import replace
 from cctm.protocol.access import Authority, check_entry, cut_of
 from cctm.protocol.entry import EntryKind, Place, Sealed
 from cctm.protocol.errors import MalformedError, OpenError
-from cctm.protocol.events import Event
+from cctm.protocol.events import Event, LogHead
 from cctm.protocol.ids import ZERO, ChannelId
 from cctm.protocol.keys import DeviceKeys
 from cctm.protocol.sync.chain import place_of
@@ -52,6 +52,7 @@ class Reading:
         self._least = least
         self._read = 0  # entries of this log that were told of since the start
         self._learnt: int | None = None  # the newest grant of this log that was taken since the start
+        self._cut: LogHead | None = None  # of this log, by the newest table
 
     # --- what the user should know
 
@@ -71,6 +72,7 @@ class Reading:
     def enter(self, ref: LogRef) -> None:
         """What comes is of this log."""
         self._read, self._learnt = 0, None
+        self._cut = cut_of(ref.log, self.keyring.table.cuts)
         self.doubts &= {Doubt.HOLE, Doubt.NO_KEY}
         if ref.log != self.known.log:
             self.known = Known(ref.generation, ref.log, 0, ZERO, 0)
@@ -118,6 +120,7 @@ class Reading:
             return self.doubt(Doubt.STALE)
         self._least = epoch
         self.keyring.learn(opened)
+        self._cut = cut_of(place.log, opened.table.cuts)
         self.settle(Doubt.NO_KEY)
         return [Learnt(opened.secrets, opened.table, place, self.keyring.enrolled)]
 
@@ -143,15 +146,15 @@ class Reading:
                         _happened(effects).append(told)
 
     def _lose(self, why: Doubt) -> list[Effect]:
-        if why is Doubt.HOLE and not self.screen.is_shown:
-            return []
+        was_shown = self.screen.is_shown
         self.screen.lose()
+        if why is Doubt.HOLE and (not was_shown or Doubt.NO_KEY in self.doubts):
+            return []
         return self.doubt(why)
 
     def _counting(self, place: Place, events: Sequence[Event], effects: list[Effect]) -> Sequence[Event]:
         """Those of *events* that are not void."""
-        cut = cut_of(place.log, self.keyring.table.cuts)
-        voids = check_entry(place.seq, place.kind, events, Authority.HOST, cut)
+        voids = check_entry(place.seq, place.kind, events, Authority.HOST, self._cut)
         if not voids:
             return events
         effects += self.doubt(Doubt.VOID)

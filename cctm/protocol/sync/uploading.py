@@ -153,17 +153,19 @@ class Uploading:
         effects: list[Effect] = []
         for row in logs.rows:
             check_row_untrusted(row)
-            if row.writer == self._owner:
-                self._rows[LogId(row.log)] = row
-                if len(self._rows) > MOST_LOGS:
-                    raise MalformedError("logs without an end")
-                if row.log not in self._known:
-                    effects += self._ask(row, 0)
+            if row.writer == self._owner and row.log not in self._rows:
+                effects += self._note_row(row)
         if self.state is State.LISTING and not logs.more:
             self.state = State.OPEN
             for log in self._logs.values():
                 effects += self._level(log)
         return effects
+
+    def _note_row(self, row: LogRow) -> list[Effect]:
+        if len(self._rows) >= MOST_LOGS:
+            raise MalformedError("logs without an end")
+        self._rows[LogId(row.log)] = row
+        return [] if row.log in self._known else self._ask(row, 0)
 
     def _level(self, log: OwnLog) -> list[Effect]:
         """Bring the relay level with *log*."""
