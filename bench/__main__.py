@@ -7,16 +7,20 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 from bench import machine
 from bench.contenders import CONTENDERS, Contender
 from bench.machine import Ticks
 from bench.measures import MEASURES, Setting
+from bench.relays import RELAYS
 from bench.results import PRODUCT, Section
 from bench.table import head, render
+
+C = TypeVar("C", bound=Contender)
 
 
 def arguments() -> argparse.Namespace:
@@ -25,14 +29,14 @@ def arguments() -> argparse.Namespace:
         description="The same work through cctm and its peers, in one run. docs/bench.md explains the table.",
     )
     names = ",".join(MEASURES)
-    peers = ",".join(kind.name for kind in CONTENDERS)
+    peers = list(dict.fromkeys(kind.name for kind in (*CONTENDERS, *RELAYS)))
     parser.add_argument("--only", type=_some_of(list(MEASURES)), metavar="LIST", help=f"of {names}")
     parser.add_argument(
         "--with",
         dest="contenders",
-        type=_some_of([kind.name for kind in CONTENDERS]),
+        type=_some_of(peers),
         metavar="LIST",
-        help=f"of {peers}",
+        help=f"of {','.join(peers)}",
     )
     parser.add_argument("--rounds", type=_positive, metavar="N", help="instead of each measure's own number")
     parser.add_argument(
@@ -88,28 +92,31 @@ class Progress:
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def present(wanted: list[str] | None) -> tuple[tuple[type[Contender], ...], list[tuple[str, str]]]:
+def present(kinds: Iterable[type[C]], wanted: list[str] | None) -> tuple[tuple[type[C], ...], dict[str, str]]:
     """The contenders that can run, and a line on each."""
-    chosen = [kind for kind in CONTENDERS if wanted is None or kind.name in wanted]
+    chosen = [kind for kind in kinds if wanted is None or kind.name in wanted]
     versions = {kind: kind.version() for kind in chosen}
-    lines = [(kind.name, versions[kind] or kind.how_to_get()) for kind in chosen]
+    lines = {kind.name: versions[kind] or kind.how_to_get() for kind in chosen}
     return tuple(kind for kind in chosen if versions[kind] is not None), lines
 
 
 def main() -> int:
     options = arguments()
     signal.signal(signal.SIGTERM, _terminate)  # so that what was started is ended
-    contenders, lines = present(options.contenders)
+    measures = options.only or list(MEASURES)
+    contenders, lines = present(CONTENDERS, options.contenders) if {*measures} - {"relay"} else ((), {})
+    relays, more = present(RELAYS, options.contenders) if "relay" in measures else ((), {})
+    lines |= more
     progress = Progress()
     gc.disable()  # a collection would fall into somebody's figure
     with tempfile.TemporaryDirectory(prefix="cctm-bench-", dir=options.scratch) as scratch:
         before = Ticks.now()
         facts = {**machine.facts(Path(scratch)), "run": "quick: rougher figures" if options.quick else "full"}
-        print(head(f"{PRODUCT} and its peers, side by side", [*facts.items(), *lines]), flush=True)
-        setting = Setting(contenders, Path(scratch), options.rounds, options.quick, progress.step)
+        print(head(f"{PRODUCT} and its peers, side by side", [*facts.items(), *lines.items()]), flush=True)
+        setting = Setting(contenders, relays, Path(scratch), options.rounds, options.quick, progress.step)
         sections: dict[str, Section] = {}
         try:
-            for name in options.only or MEASURES:
+            for name in measures:
                 progress.begin(name)
                 sections[name] = MEASURES[name](setting)
                 progress.end()
@@ -125,7 +132,7 @@ def main() -> int:
     return 0
 
 
-def as_json(facts: dict[str, str], lines: list[tuple[str, str]], sections: dict[str, Section]) -> str:
+def as_json(facts: dict[str, str], lines: dict[str, str], sections: dict[str, Section]) -> str:
     measures = {
         name: {
             "title": section.title,
@@ -136,7 +143,7 @@ def as_json(facts: dict[str, str], lines: list[tuple[str, str]], sections: dict[
         }
         for name, section in sections.items()
     }
-    return json.dumps({"machine": facts, "contenders": dict(lines), "measures": measures}, indent=1) + "\n"
+    return json.dumps({"machine": facts, "contenders": lines, "measures": measures}, indent=1) + "\n"
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -19,6 +19,7 @@ from cctm.cctmd.opening import new_keys, store_keys
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.recorder import Screen
 from cctm.cctmd.services import Services, wait_for
+from cctm.cctmd.sharing.sharing import Sharing
 from cctm.cctmd.shown import Owner
 from cctm.cctmd.stage import Ending
 from cctm.cctmd.terminal import Terminal
@@ -65,7 +66,7 @@ async def running_daemon(
                 home, DEVICE, catalogue, storage, clock or Clock(), limits or Limits(0), nursery
             )
             with closing(Terminals(services)) as terminals:
-                yield Daemon(services, terminals)
+                yield Daemon(services, terminals, Sharing(services, terminals))
             for terminal in terminals.running.values():
                 terminal.pty.close()
             nursery.cancel_scope.cancel()

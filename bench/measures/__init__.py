@@ -9,6 +9,7 @@ from bench.measures.echo import echo
 from bench.measures.flood import flood
 from bench.measures.listing import listing
 from bench.measures.memory import memory
+from bench.measures.relay import relay
 from bench.measures.setting import Setting
 from bench.measures.spawn import spawn
 from bench.results import Section
@@ -21,6 +22,7 @@ MEASURES: Final[Mapping[str, Callable[[Setting], Section]]] = {
     "attach": attach,
     "ls": listing,
     "memory": memory,
+    "relay": relay,
 }
 
 __all__ = ["MEASURES", "Setting"]

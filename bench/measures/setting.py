@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from bench.contenders import Contender, Offer
 from bench.outer import Outer
+from bench.relays import RelayContender
 from bench.results import YARDSTICK, Row
 from bench.rounds import Named, Runs
 
@@ -20,6 +21,7 @@ class Setting:
     """*rounds* is None for each measure's own number."""
 
     contenders: tuple[type[Contender], ...]
+    relays: tuple[type[RelayContender], ...]
     scratch: Path
     rounds: int | None
     quick: bool

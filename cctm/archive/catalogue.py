@@ -32,6 +32,7 @@ from cctm.protocol.keys import (
     LogId,
     StreamId,
 )
+from cctm.protocol.members import NOBODY, Members, decode_members_untrusted, encode_members
 from cctm.protocol.seal import unwrap, wrap
 from cctm.protocol.sizes import NONCE_BYTES
 
@@ -181,7 +182,7 @@ class Catalogue:
     def forget(self, channel: ChannelId) -> None:
         """Remove all that is known of *channel*, its writer's seed too."""
         with self.transaction():
-            for table in ("channels", "writers", "epochs", "joined", "logs", "keyframes"):
+            for table in ("channels", "writers", "epochs", "joined", "logs", "keyframes", "shares"):
                 self._database.write(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608  our own names
 
     # -- secrets
@@ -218,6 +219,28 @@ class Catalogue:
             EpochSecret(number, self._unwrap("cctm wrap epoch", (channel, number), wrapped, HASH_BYTES))
             for number, wrapped in rows
         ]
+
+    # -- sharing
+
+    def put_members(self, channel: ChannelId, members: Members) -> None:
+        """Remember whom *channel* is shared with."""
+        wrapped = self._wrap("cctm wrap shares", (channel,), encode_members(members))
+        self._database.write("INSERT OR REPLACE INTO shares VALUES (?, ?)", (channel, wrapped))
+
+    def members(self, channel: ChannelId) -> Members:
+        """Whom *channel* is shared with.
+
+        Raises:
+            CatalogueDamagedError: the row does not open, which says nothing of other channels.
+        """
+        row = self._database.row("SELECT wrapped FROM shares WHERE channel = ?", (channel,))
+        if row is None:
+            return NOBODY
+        try:
+            plain = unwrap(self._wrap_key, "cctm wrap shares", (channel,), row[0])
+            return decode_members_untrusted(plain, channel)
+        except (OpenError, MalformedError) as error:
+            raise CatalogueDamagedError from error
 
     def put_joined(self, channel: ChannelId, joined: Joined) -> None:
         """Note that *channel* is somebody else's, and what is known of it."""

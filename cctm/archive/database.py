@@ -6,6 +6,7 @@
     joined      channel of somebody else's → link, own keys, what was seen (wrapped)
     logs        channel, log → checkpoint
     keyframes   channel, log, seq → where a reader can start
+    shares      channel → whom it is shared with (wrapped)
 
 **Invariants**
 
@@ -46,6 +47,7 @@ CREATE TABLE keyframes (
     segment INTEGER NOT NULL, position INTEGER NOT NULL, stream BLOB, stream_offset INTEGER NOT NULL,
     PRIMARY KEY (channel, log, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE shares (channel BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 

@@ -28,7 +28,7 @@ def events_since_keyframe(archive: Archive, channel: ChannelId, stream: StreamId
         if place.stream == stream:
             events = _events_from(archive, channel, remembered, place)
             first = next(events, None)
-            if isinstance(first, Keyframe) and first.screen is not None:
+            if isinstance(first, Keyframe) and first.is_whole:
                 return chain((first,), events)
     return _events_from(archive, channel, remembered, None)
 

@@ -59,7 +59,7 @@ def fold_events(events: Iterable[Event], stream: StreamId, until: int) -> Fold:
                     fold, at = Fold(event.cols, event.rows), 0
             case Keyframe():
                 is_ours = event.stream == stream
-                if is_ours and event.screen is not None and event.offset >= at:
+                if is_ours and event.is_whole and event.screen is not None and event.offset >= at:
                     fold, at = Fold.from_dump(event.cols, event.rows, event.screen), event.offset
                     scanner = QueryScanner()
             case Resized() if is_ours:

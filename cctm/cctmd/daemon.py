@@ -17,6 +17,7 @@ from cctm.cctmd.ending import end_terminal
 from cctm.cctmd.frames import Frames
 from cctm.cctmd.joining.mirrors import Mirrors
 from cctm.cctmd.services import RefusedError, Services
+from cctm.cctmd.sharing.sharing import Sharing
 from cctm.cctmd.stage import Stage
 from cctm.cctmd.terminals import Terminals
 from cctm.home import Home
@@ -39,9 +40,10 @@ class Connected(Protocol):
 class Daemon:
     """One running daemon."""
 
-    def __init__(self, services: Services, terminals: Terminals) -> None:
+    def __init__(self, services: Services, terminals: Terminals, sharing: Sharing) -> None:
         self.services = services
         self.terminals = terminals
+        self.sharing = sharing
         self.mirrors = Mirrors(terminals)
         self.sessions: set[Connected] = set()
         self.leaving = trio.Event()

@@ -80,6 +80,8 @@ class Durability:
             terminal.stored_bytes += durable.place.end - durable.place.start
             if durable.keyframe is not None:
                 self._remember(durable.keyframe)
+            if terminal.on_durable is not None:
+                terminal.on_durable(durable)
             newest[terminal] = durable
         for terminal, durable in newest.items():
             self._follow(terminal, durable)

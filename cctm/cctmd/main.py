@@ -33,6 +33,7 @@ from cctm.cctmd.daemon import Daemon
 from cctm.cctmd.keeper_link import HomeGoneError
 from cctm.cctmd.room import RoomWatch
 from cctm.cctmd.services import Services
+from cctm.cctmd.sharing.sharing import Sharing
 from cctm.cctmd.sockets import listening
 from cctm.cctmd.terminals import Terminals
 from cctm.home import Home, HomeError
@@ -118,11 +119,13 @@ async def _run(home: Home) -> None:
         async with trio.open_nursery() as nursery:
             services = Services(home, device, catalogue, storage, clock, limits, nursery)
             with contextlib.closing(Terminals(services)) as terminals:
-                daemon = Daemon(services, terminals)
+                sharing = Sharing(services, terminals)
+                daemon = Daemon(services, terminals, sharing)
                 await terminals.link.connect()
                 nursery.start_soon(terminals.link.run)
                 await nursery.start(resuming.keep_level, terminals)
                 nursery.start_soon(terminals.sealing.tick)
+                await nursery.start(sharing.run)
                 nursery.start_soon(daemon.frames.run)
                 await room.look(terminals)  # before anybody can ask for a terminal that could not be recorded
                 nursery.start_soon(room.watch, terminals)

@@ -110,7 +110,10 @@ def new_keys(terminals: Terminals) -> ChannelKeys:
     """Writer and first epoch of a new channel."""
     writer = WriterKey.from_seed(os.urandom(SEED_BYTES))
     return ChannelKeys(
-        channel_id(writer.public), writer, EpochSecret(1, os.urandom(SEED_BYTES)), terminals.services.device
+        channel_id(writer.public),
+        writer,
+        (EpochSecret(1, os.urandom(SEED_BYTES)),),
+        terminals.services.device,
     )
 
 

@@ -14,17 +14,17 @@ given up with the process; `on_durable` tells only of what survives a power fail
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from cctm.archive.catalogue import KeyframePlace
 from cctm.archive.storage import LogRef, Storage, Stored, Sync
 from cctm.cctmd.clock import Clock
-from cctm.protocol.access import Role
-from cctm.protocol.entry import EntryKind, Sealed, encode_record
+from cctm.protocol.entry import EntryKind, Place, Sealed, encode_record
 from cctm.protocol.events import Closed, Event, How, Input, Keyframe, LogHead, Output
-from cctm.protocol.grant import Recipient, Table, make_grant
+from cctm.protocol.grant import make_grant
 from cctm.protocol.keys import (
     INCARNATION_BYTES,
     SEED_BYTES,
@@ -36,20 +36,56 @@ from cctm.protocol.keys import (
     WriterKey,
 )
 from cctm.protocol.log_writer import LogWriter
+from cctm.protocol.members import NOBODY, Members
 from cctm.protocol.sizes import NONCE_BYTES
 
 BATCH_BYTES: Final = 64 * 1024
 BATCH_US: Final = 8_000
+WHOLE: Final = b""  # `modes` of a keyframe whose screen is everything (SPEC.md §16.2)
+PARTIAL: Final = b"\x01"  # … of one that lacks what the alternate screen hides
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelKeys:
-    """What the host of a channel needs to write it."""
+    """What the host of a channel needs to write it. *epochs*: all of them, the newest last."""
 
     channel: ChannelId
     writer: WriterKey
-    epoch: EpochSecret
+    epochs: tuple[EpochSecret, ...]
     device: DeviceKeys
+    members: Members = NOBODY
+
+    @property
+    def epoch(self) -> EpochSecret:
+        """In which what happens now is sealed."""
+        return self.epochs[-1]
+
+    def grant(self, place: Place) -> bytes:
+        """The body of the grant at *place*: the epoch's secret for everybody who may have it, and who may do what."""
+        recipients = self.members.recipients(self.device, self.epochs)
+        table = self.members.table(self.writer.public)
+        return make_grant(place, self.epoch, recipients, table, os.urandom(SEED_BYTES))
+
+
+class Owed(Enum):
+    """What comes before anything else is sealed."""
+
+    NOTHING = 0
+    GRANT = 1  # members, or the epoch, changed
+    LOG = 2  # a log of the next generation
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records that were sealed: those of *ref* from number *first* on.
+
+    *waits*: nobody may have them before they are on disk.
+    """
+
+    ref: LogRef
+    first: int
+    records: Sequence[bytes]
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +150,27 @@ class Recorder:
         self._last_event_us = 0
         self._sealed_at_us = -BATCH_US
         self.held = False
+        self.on_sealed: Callable[[Batch], None] | None = None  # who sends the record to others
+        self._owed = Owed.NOTHING
         self._failed = False
+
+    @property
+    def keys(self) -> ChannelKeys:
+        """Writer, epochs and members."""
+        return self._keys
+
+    def follow(self, keys: ChannelKeys, owed: Owed) -> None:
+        """Seal everything from now on under the newest epoch of *keys*, behind what is *owed* to its members."""
+        self._keys = keys
+        self._owed = max(self._owed, owed, key=lambda it: it.value) if self._log is not None else Owed.LOG
+
+    def generation_behind(self, owed: Owed) -> int:
+        """Of the log in which what is *owed* will be."""
+        return self._generation + (self._log is not None and owed is Owed.LOG)
+
+    def go_beyond(self, generation: int) -> None:
+        """The next log's generation is above this one."""
+        self._generation = max(self._generation, generation + (self._log is None))
 
     @property
     def log(self) -> LogRef | None:
@@ -129,7 +185,7 @@ class Recorder:
     @property
     def pending(self) -> bool:
         """Whether something waits to be sealed."""
-        return bool(self._events or self._chunks)
+        return bool(self._events or self._chunks or self._owed is not Owed.NOTHING)
 
     @property
     def sealed_size(self) -> int:
@@ -174,11 +230,17 @@ class Recorder:
         self._close_chunks()
         events, self._events = self._events, []
         records: list[Sealed] = []
-        if self._log is None:
+        if self._log is None or self._owed is Owed.LOG:
+            self._leave_log()
             records += self._begin()
             sync = Sync.NOW
         log = self._log
         assert log is not None
+        if self._owed is Owed.GRANT:
+            log.rotate(self._keys.epoch)
+            records.append(log.append_grant(self._keys.grant(log.place(EntryKind.GRANT))))
+            sync = Sync.NOW
+        self._owed = Owed.NOTHING
         batch: list[Event] = []
         size = 0
         for event in events:
@@ -192,13 +254,18 @@ class Recorder:
         self._store(log, records, sync)
         self._sealed_at_us = self._clock.now_us()
 
-    def keyframe(self, screen: bytes) -> bool:
-        """Seal what is pending, then what the terminal shows behind it. False if nothing can be sealed now."""
+    def keyframe(self, screen: bytes, *, hides: bool = False) -> bool:
+        """Seal what is pending, then what the terminal shows behind it. False if nothing can be sealed now.
+
+        Args:
+            hides: the screen lacks what the alternate one hides.
+        """
         self.seal()
         log = self._log
         if log is None or self.pending or self._failed:
             return False
-        sealed = self._seal_keyframe(log, self._offset, screen, LogHead(log.log, log.size, log.head))
+        behind = LogHead(log.log, log.size, log.head)
+        sealed = self._seal_keyframe(log, self._offset, screen, behind, PARTIAL if hides else WHOLE)
         self._store(log, [sealed], Sync.GROUPED, log.size - 1)
         return True
 
@@ -222,6 +289,13 @@ class Recorder:
             self._chunks = []
             self._chunks_bytes = 0
 
+    def _leave_log(self) -> None:
+        """What is sealed from now on goes to a log of the next generation."""
+        if self._log is not None:
+            self._predecessor = LogHead(self._log.log, self._log.size, self._log.head)
+            self._generation += 1
+            self._from = self._handed
+
     def _begin(self) -> list[Sealed]:
         """Open, grant and keyframe of a new log."""
         keys = self._keys
@@ -236,21 +310,13 @@ class Recorder:
         self._log = log
         self._ref = LogRef(keys.channel, log.log, self._generation)
         opening = log.append_open()
-        table = Table({keys.writer.public: Role.OWNER}, ())
-        body = make_grant(
-            log.place(EntryKind.GRANT),
-            keys.epoch,
-            [Recipient(keys.device.box_public, (keys.epoch,))],
-            table,
-            os.urandom(SEED_BYTES),
-        )
-        grant = log.append_grant(body)
+        grant = log.append_grant(keys.grant(log.place(EntryKind.GRANT)))
         # A stream that has not begun shows an empty screen; of any other, the screen need not be known yet.
         blank = b"" if self._from == 0 else None
         return [opening, grant, self._seal_keyframe(log, self._from, blank, self._predecessor)]
 
     def _seal_keyframe(
-        self, log: LogWriter, offset: int, shown: bytes | None, behind: LogHead | None
+        self, log: LogWriter, offset: int, shown: bytes | None, behind: LogHead | None, modes: bytes = WHOLE
     ) -> Sealed:
         screen = self.screen
         keyframe = Keyframe(
@@ -262,7 +328,7 @@ class Recorder:
             name=screen.name,
             wall_us=self._clock.wall_us(),
             screen=shown,
-            modes=None if shown is None else b"",
+            modes=None if shown is None else modes,
             vector=() if behind is None else (behind,),
             document=None,
         )
@@ -289,9 +355,14 @@ class Recorder:
                 start = KeyframePlace(ref, keyframe, place.segment, place.start, stream, offset)
             on_durable(Durable(head, generation, offset, place, start))
 
+        payloads = [encode_record(sealed) for sealed in records]
+        if self.on_sealed is not None:
+            self.on_sealed(
+                Batch(ref, log.size - len(records), payloads, waits=sync is Sync.NOW or keyframe is not None)
+            )
         self._storage.append(
             self._ref,
-            [encode_record(sealed) for sealed in records],
+            payloads,
             stored,
             weight_bytes=offset - self._handed,
             sync=sync,

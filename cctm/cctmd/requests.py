@@ -66,12 +66,23 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
             return [_clients(terminals.find_stage(target))]
         case requests.DetachClient(target, number):
             _detach(terminals.find_stage(target), number)
+        case requests.Share():
+            return [await daemon.sharing.share(message)]
+        case requests.Unshare():
+            await daemon.sharing.unshare(message)
+        case requests.Kick():
+            await daemon.sharing.kick(message)
+        case requests.AskShares(target):
+            return [await daemon.sharing.shares(target)]
+        case requests.AskPeople(target):
+            mirror = daemon.mirrors.mirrors.get(terminals.find(target))
+            if mirror is not None:
+                return [mirror.people()]
+            return [daemon.sharing.people(terminals.find_alive(target))]
         case requests.AskScreen(target, drawn):
             return await _screen(terminals.find_stage(target), is_drawn=drawn)
         case requests.Join():
             return [await daemon.mirrors.join(message)]
-        case requests.AskPeople(target) if terminals.find(target) in daemon.mirrors.mirrors:
-            return [daemon.mirrors.mirrors[terminals.find(target)].people()]
         case _:
             raise RefusedError(
                 Reason.NOT_YET, f"This daemon (version {__version__}) cannot do that.", "Upgrade it."

@@ -30,6 +30,7 @@ from cctm.keeper import wire
 from cctm.protocol.errors import CctmError
 from cctm.protocol.events import How
 from cctm.protocol.keys import ChannelId, EpochSecret, StreamId, WriterKey, channel_id
+from cctm.protocol.members import Members
 
 LOG = logging.getLogger(__name__)
 
@@ -194,16 +195,16 @@ def _ended(terminals: Terminals, about: About, ending: Ending) -> About:
 async def _keys_of(terminals: Terminals, channel: ChannelId) -> ChannelKeys | None:
     catalogue = terminals.services.catalogue
 
-    def read() -> tuple[bytes | None, list[EpochSecret]]:
-        return catalogue.writer(channel), catalogue.epochs(channel)
+    def read() -> tuple[bytes | None, list[EpochSecret], Members]:
+        return catalogue.writer(channel), catalogue.epochs(channel), catalogue.members(channel)
 
-    seed, epochs = await wait_for(terminals.services.storage.run_aside(read))
+    seed, epochs, members = await wait_for(terminals.services.storage.run_aside(read))
     if seed is None or not epochs:
         return None
     writer = WriterKey.from_seed(seed)
     if channel_id(writer.public) != channel:
         return None
-    return ChannelKeys(channel, writer, epochs[-1], terminals.services.device)
+    return ChannelKeys(channel, writer, tuple(epochs), terminals.services.device, members)
 
 
 async def _recover(terminals: Terminals, keys: ChannelKeys, *, remembered: bool = True) -> Recovered | None:
@@ -215,7 +216,7 @@ async def _recover(terminals: Terminals, keys: ChannelKeys, *, remembered: bool 
         return services.catalogue.checkpoints(channel)
 
     known = await wait_for(services.storage.run_aside(checkpoints)) if remembered else []
-    opener = Opener(channel, services.device, [keys.epoch])
+    opener = Opener(channel, services.device, keys.epochs)
     recovered = await trio.to_thread.run_sync(
         lambda: recover_channel(services.home.archive, channel, known, opener, keys.writer.public)
     )

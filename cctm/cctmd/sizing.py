@@ -36,15 +36,22 @@ class Sizing(Generic[W]):
         self._decides = window
         return size
 
+    def know(self, window: W, size: tuple[int, int]) -> tuple[int, int] | None:
+        """*window* has this size; the terminal's size from now on, if it decides."""
+        known = self._windows.get(window, _Window(size, -SILENCE_US, -SILENCE_US))
+        known.size = size
+        self._windows[window] = known
+        return size if self._decides == window else None
+
     def typed(self, window: W, now_us: int) -> tuple[int, int] | None:
         """Somebody typed in *window*; the terminal's size from now on, if that changes who decides."""
         own = self._windows.get(window)
         if own is None:
             return None
         own.active_us = own.typed_us = now_us
-        if self._decides is window:
+        if self._decides == window:
             return None
-        others = (other.typed_us for key, other in self._windows.items() if key is not window)
+        others = (other.typed_us for key, other in self._windows.items() if key != window)
         if now_us - max(others, default=-SILENCE_US) < SILENCE_US:
             return None
         self._decides = window
@@ -57,7 +64,7 @@ class Sizing(Generic[W]):
 
     def leave(self, window: W) -> tuple[int, int] | None:
         """*window* is gone; the terminal's size from now on, if that changes who decides."""
-        if self._windows.pop(window, None) is None or self._decides is not window:
+        if self._windows.pop(window, None) is None or self._decides != window:
             return None
         self._decides = max(self._windows, key=lambda key: self._windows[key].active_us, default=None)
         return None if self._decides is None else self._windows[self._decides].size

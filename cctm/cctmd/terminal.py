@@ -20,15 +20,16 @@ from cctm.archive.storage import Sync
 from cctm.cctmd.pty_input import PtyInput
 from cctm.cctmd.pty_state import asks_for_password, set_window_size
 from cctm.cctmd.questions import Questions
-from cctm.cctmd.recorder import Durable, Recorder
+from cctm.cctmd.recorder import ChannelKeys, Durable, Owed, Recorder
 from cctm.cctmd.services import RefusedError
 from cctm.cctmd.sizing import Sizing
 from cctm.cctmd.stage import Ending, Stage
 from cctm.cctmd.viewers import Viewer
+from cctm.protocol.control import replies
 from cctm.protocol.control.values import FloorAction, Reason
-from cctm.protocol.events import Gap, Input, Renamed, Resized
-from cctm.protocol.keys import ChannelId, LogId
-from cctm.screen.dump import dump
+from cctm.protocol.events import Event, Gap, Input, Renamed, Resized
+from cctm.protocol.keys import ChannelId, LogId, WriterId
+from cctm.screen.dump import dump, dump_shown
 from cctm.screen.fold import Fold
 from cctm.screen.queries import Query
 
@@ -81,7 +82,7 @@ class Terminal(Stage):
         self.created_us = created_us
         self.record_input = record_input
         self.pid = pid
-        self.sizing: Sizing[Viewer] = Sizing()
+        self.sizing: Sizing[Viewer | WriterId] = Sizing()
         self.questions = Questions(self.pty.answer, self._driver, nursery)
         self._touched = touched
         self._keyframe_at = recorder.offset
@@ -92,7 +93,14 @@ class Terminal(Stage):
         self.noted_log: LogId | None = None  # the newest of which the catalogue has a checkpoint
         self.unnoted: Durable | None = None  # what is stored and the catalogue has no checkpoint of
         self.ended = trio.Event()
+        self.barred = ""  # why this home's own user may not type; empty: may
+        self.on_durable: Callable[[Durable], None] | None = None  # who sends the record to others
+        self.on_floor: Callable[[FloorAction, bytes], None] | None = None  # who knows to whom it may be given
         self._held: set[Held] = set()
+        self._owes_keyframe = False
+        self._hides_older = (
+            False  # the alternate screen, since before those who share it may see what is hidden
+        )
 
     # --- output
 
@@ -111,17 +119,36 @@ class Terminal(Stage):
     def keyframe(self, least_bytes: int) -> None:
         """Store what is shown, if it is known and at *least_bytes* were printed since that was stored last."""
         end = self.recorder.offset
-        if end - self._keyframe_at < least_bytes or self.waits_for_more or self.recorder.held:
+        is_due = self._owes_keyframe or end - self._keyframe_at >= least_bytes
+        if not is_due or self.waits_for_more or self.recorder.held:
             return
         fold = self.shown.fold
         if fold is None:
             self.shown.wake()
             return
         screen = None
+        self._hides_older = self._hides_older and fold.modes.alternate
         with self._showing():
-            screen = dump(fold)
-        if screen is not None and self.recorder.keyframe(screen):
+            screen = dump_shown(fold) if self._hides_older else dump(fold)
+        if screen is not None and self.recorder.keyframe(screen, hides=self._hides_older):
             self._keyframe_at = end
+            self._owes_keyframe = False
+
+    def grant(self, keys: ChannelKeys, owed: Owed, *, begins_epoch: bool) -> None:
+        """Record for *keys*' members from now on, behind the grant that says so.
+
+        Args:
+            begins_epoch: whoever is new may see what is shown from now on, and nothing that is hidden now.
+        """
+        if begins_epoch:
+            fold = self.shown.fold
+            self._hides_older = fold is None or fold.modes.alternate
+        self.recorder.follow(keys, owed)
+        self._owes_keyframe = begins_epoch or owed is Owed.LOG
+        self.recorder.seal(Sync.NOW)
+        if self._owes_keyframe:
+            self.keyframe(0)
+        self._touched(self)
 
     def lost(self, offset: int, length: int | None) -> None:
         """Record that *length* bytes from *offset* will never come."""
@@ -152,7 +179,9 @@ class Terminal(Stage):
 
     def floor(self, action: FloorAction, who: bytes) -> None:
         """A client asks for the keyboard, gives it to *who*, or gives it back."""
-        raise RefusedError(Reason.NOT_YET, "This terminal is not shared.", "Share it: `cctm share`.")
+        if self.on_floor is None:
+            raise RefusedError(Reason.FAILED, "This terminal is not shared.", "Share it: `cctm share`.")
+        self.on_floor(action, who)
 
     def _copied(self, copied: Query) -> None:
         self.viewers.each(lambda viewer: viewer.aside(copied.raw))
@@ -172,6 +201,9 @@ class Terminal(Stage):
 
     def typed(self, viewer: Viewer, data: bytes, now_us: int) -> None:
         """*viewer*, who drives, typed *data*."""
+        if self.barred:
+            viewer.say(self.barred)
+            return
         self.input(data)
         size = self.sizing.typed(viewer, now_us)
         if size is not None:
@@ -192,16 +224,47 @@ class Terminal(Stage):
         self.resize(*self.sizing.claim(viewer, window, now_us), by=viewer)
         self._touched(self)
 
-    def input(self, data: bytes) -> None:
+    def guest_typed(self, who: WriterId, data: bytes, now_us: int) -> None:
+        """A guest typed *data*."""
+        self.input(data, who)
+        size = self.sizing.typed(who, now_us)
+        if size is not None:
+            self.resize(*size)
+        self._touched(self)
+
+    def guest_window(self, who: WriterId, window: tuple[int, int]) -> None:
+        """The window of a guest who drives has this size: the terminal's, once they type."""
+        size = self.sizing.know(who, window)
+        if size is not None:
+            self.resize(*size)
+            self._touched(self)
+
+    def guest_left(self, who: WriterId) -> None:
+        """A guest is gone."""
+        size = self.sizing.leave(who)
+        if size is not None:
+            self.resize(*size)
+            self._touched(self)
+
+    def note(self, make: Callable[[int], Event]) -> None:
+        """Record the event that *make* makes of its `dt_us`."""
+        self.recorder.event(make)
+        self._touched(self)
+
+    def floor_changed(self, holder: bytes | None) -> None:
+        """The keyboard is *holder*'s: a guest; empty, the host's own user; None: every driver's."""
+        self.tell(replies.FloorHeld(holder))
+
+    def input(self, data: bytes, who: bytes = OWN) -> None:
         """What a driver typed. Of a password not even how long it is and when each key was pressed is recorded."""
         is_secret = asks_for_password(self.pty.master)
         self.pty.write(data)
         if not is_secret:
             for start in range(0, len(data), INPUT_BYTES):
-                self._record_input(data[start : start + INPUT_BYTES])
+                self._record_input(data[start : start + INPUT_BYTES], who)
 
-    def _record_input(self, data: bytes) -> None:
-        self.recorder.event(lambda dt_us: Input(dt_us, OWN, len(data), data if self.record_input else None))
+    def _record_input(self, data: bytes, who: bytes) -> None:
+        self.recorder.event(lambda dt_us: Input(dt_us, who, len(data), data if self.record_input else None))
 
     def resize(self, cols: int, rows: int, *, by: Viewer | None = None) -> None:
         """Give the PTY another size; the program gets SIGWINCH."""

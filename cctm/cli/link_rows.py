@@ -33,7 +33,7 @@ def as_json(row: LinkRow) -> dict[str, object]:
         "role": words.role(row.role),
         "expires": None if row.expires_us is None else row.expires_us / 1e6,
         "guests": row.guests,
-        "url": row.url,
+        "url": row.url or None,
         "state": row.state,
     }
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from typing import Any, Final
 
 import click
@@ -42,6 +43,21 @@ def seconds(_context: click.Context, _parameter: click.Parameter, value: str | N
             f"{value!r} is not an age.", "Say 30d, 12h or 2w: a number and one of s, m, h, d, w."
         )
     return min(int(match[1]) * _UNITS_S[match[2]], MOST // 1_000_000)
+
+
+def asked_secretly(what: str) -> str:
+    """What is typed, or stands on standard input, of which nothing is shown; nor is it recorded (SPEC.md §3.1).
+
+    Raises:
+        MistakeError: nothing.
+    """
+    if os.isatty(0):
+        given: str = click.prompt(f"{what} (it is not shown)", hide_input=True, err=True)
+    else:
+        given = sys.stdin.readline()
+    if not given.strip():
+        raise MistakeError(f"{what} is missing.", "Type it, or give it on standard input.")
+    return given.strip()
 
 
 def this_or(target: str | None) -> str:

@@ -14,13 +14,20 @@ TYPES_NOW_S: Final = 2
 def cells(person: PersonRow, presence: Presence, now_s: float) -> tuple[str, ...]:
     """A line of a table, in the order of HEADS."""
     return (
-        label(person) + (" (you)" if person.who == presence.you else ""),
+        name(person, presence),
         words.short_id(person.who) if person.who else "-",
         words.role(person.role) + (", has the keyboard" if person.who == presence.holder else ""),
         words.age(now_s - person.since_us / 1e6),
         _typed(person.idle_us),
         _round_trip(person.round_trip_us),
     )
+
+
+def name(person: PersonRow, presence: Presence) -> str:
+    """What they call themselves, and whether they are you."""
+    if person.who != presence.you:
+        return label(person)
+    return f"{label(person)} (you)" if person.label not in {"", "you"} else "you"
 
 
 def label(person: PersonRow) -> str:

@@ -29,6 +29,7 @@ from cctm.protocol.control.values import FloorAction, Reason
 
 NOBODY: Final = replies.Presence([], b"", None)
 NOT_SHARED: Final = "This terminal is not shared: Ctrl+B S shares it."
+NO_ADDRESS: Final = "Its relay has no address now: see `cctm shares`."
 PASSED: Final = {
     FloorAction.REQUEST: "You asked for the keyboard.",
     FloorAction.GRANT: "The keyboard was passed on.",
@@ -112,6 +113,8 @@ def _links(effect: Links | MakeLink | ShowLink | AskRevoke | Revoke, attachment:
             request = requests.Share(target, role, history=False, floor=False, expires_us=None)
             return LinkPage(name, attachment.ask(request, replies.Link).url, role)
         case ShowLink(link):
+            if not link.url:
+                return NO_ADDRESS
             return LinkPage(name, link.url, link.role)
         case AskRevoke(link):
             removed = f", and remove {words.count(link.guests, 'guest')}" if link.guests else ""

@@ -162,6 +162,11 @@ class Keyframe:
     vector: tuple[LogHead, ...]
     document: bytes | None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its screen is known, with all that the alternate screen hides (SPEC.md §16.2)."""
+        return self.screen is not None and not self.modes
+
 
 @dataclass(frozen=True, slots=True)
 class Paused:

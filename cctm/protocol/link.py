@@ -43,7 +43,12 @@ class Link:
     @property
     def device(self) -> DeviceKeys:
         """The keys of whoever holds the link."""
-        return DeviceKeys.from_seed(hash32(b"cctm link", self.channel, key=self.secret))
+        return link_device(self.channel, self.secret)
+
+
+def link_device(channel: ChannelId, secret: bytes) -> DeviceKeys:
+    """The keys of whoever holds *secret* (SPEC.md §14.2)."""
+    return DeviceKeys.from_seed(hash32(b"cctm link", channel, key=secret))
 
 
 def encode_link(link: Link) -> str:

@@ -354,7 +354,7 @@ def test_every_command_has_help_with_an_example(machine: Machine) -> None:
 def test_listing_and_attaching_import_neither_trio_nor_nacl(machine: Machine) -> None:
     code = (
         "import sys; from cctm.cli.commands import ls, attach, new; import cctm.cli.main; "
-        "heavy = ('trio', 'nacl', 'zstandard', 'sqlite3', 'asyncio', 'wcwidth', 'difflib'); "
+        "heavy = ('trio', 'nacl', 'zstandard', 'sqlite3', 'asyncio', 'wcwidth', 'difflib', 'segno'); "
         "print([name for name in heavy if name in sys.modules])"
     )
     env = without_coverage(machine.env)  # coverage itself would import sqlite3

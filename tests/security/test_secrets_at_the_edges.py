@@ -17,7 +17,7 @@ from raw_client import RawClient
 
 WRITER = WriterKey.from_seed(bytes(range(32)))
 EPOCH = EpochSecret(1, bytes(range(100, 132)))
-KEYS = ChannelKeys(channel_id(WRITER.public), WRITER, EPOCH, DEVICE)
+KEYS = ChannelKeys(channel_id(WRITER.public), WRITER, (EPOCH,), DEVICE)
 SECRETS = [
     *(DEVICE.seed, DEVICE.wrap_key, DEVICE.box_secret, DEVICE._sign_secret),
     *(WRITER.seed, WRITER._secret, EPOCH.secret),

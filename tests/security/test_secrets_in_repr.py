@@ -2,11 +2,14 @@
 
 import pytest
 
+from cctm.cli.pages.together import ShowLink
+from cctm.protocol.control import replies, requests
 from cctm.protocol.entry import EntryKind, Place
 from cctm.protocol.errors import LocalError
 from cctm.protocol.grant import Grant, Recipient, open_grant_untrusted
 from cctm.protocol.keys import EpochSecret
 from cctm.protocol.log import LogVerifier
+from control_messages import LINK
 from samples import CHANNEL, DEVICE, EPOCH, HOST, NEXT_EPOCH, TABLE, begin, host_writer
 
 SECRETS = [
@@ -52,6 +55,17 @@ def test_no_repr_shows_a_secret(holder, show):
         assert repr(secret)[2:-1] not in shown
         assert secret.hex() not in shown
         assert str(list(secret))[1:-1] not in shown
+
+
+@pytest.mark.parametrize(
+    "message",
+    [requests.Join(LINK.url, 0, "ana"), replies.Link(LINK.url), replies.Shares([LINK]), ShowLink(LINK)],
+    ids=lambda message: type(message).__name__,
+)
+@pytest.mark.parametrize("show", [repr, str, "{0}".format])
+def test_no_repr_shows_a_link(message, show):
+    assert type(message).__name__ in show(message)
+    assert LINK.url not in show(message)
 
 
 def test_the_errors_about_secrets_do_not_show_them():

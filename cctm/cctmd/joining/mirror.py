@@ -95,11 +95,13 @@ class Mirror(Stage):
             on_looked_at: told when somebody comes or goes.
         """
         self.joined = joined
+        self._own = joined.keys  # each is told from the other by being the same object
+        self._by_link = joined.link(channel).device
         self.secrets: dict[KeyId, EpochSecret] = {secret.key_id: secret for secret in secrets}
         self.keeping = keeping
         self.follower = Follower(
             channel,
-            [joined.keys, joined.link(channel).device],
+            [self._own, self._by_link],
             (joined.generation, joined.epoch),
             decode_known_untrusted(joined.known),
         )
@@ -138,7 +140,7 @@ class Mirror(Stage):
     @property
     def keys(self) -> DeviceKeys:
         """As whom to come: oneself, once the host knows us; else by the link."""
-        return self.joined.keys if self.joined.is_enrolled else self.joined.link(self.channel).device
+        return self._own if self.joined.is_enrolled else self._by_link
 
     @property
     def is_let_in(self) -> bool:
@@ -148,7 +150,7 @@ class Mirror(Stage):
     @property
     def is_oneself(self) -> bool:
         """Whether we speak to the host by our own key, not the link's."""
-        return self.driver is not None and self._driver_keys == self.joined.keys
+        return self.driver is not None and self._driver_keys is self._own
 
     @property
     def is_connected(self) -> bool:
@@ -165,12 +167,12 @@ class Mirror(Stage):
     def found_host(self, host: WriterId) -> None:
         """The key of the channel's owner is *host*."""
         keys = self.keys
-        if self.driver is not None and self._driver_keys == keys:
+        if self.driver is not None and self._driver_keys is keys:
             return
         self._driver_keys = keys
         if not self.joined.is_enrolled:
             self.driver = Driver(self.channel, host, keys, Role.VIEWER, os.urandom)
-            self._perform(self.driver.enrol(self.joined.keys, self.joined.label))
+            self._perform(self.driver.enrol(self._own, self.joined.label))
             return
         self.driver = Driver(self.channel, host, keys, self._role_of(keys), os.urandom)
         if self._window is not None:
@@ -266,11 +268,11 @@ class Mirror(Stage):
         if learnt.secrets:
             services.storage.run_aside(put)
         self._roles = learnt.table.roles
-        if self.joined.keys.box_public in learnt.enrolled and not self.joined.is_enrolled:
+        if self._own.box_public in learnt.enrolled and not self.joined.is_enrolled:
             self.joined = replace(self.joined, is_enrolled=True)
         if self.driver is not None and self.is_oneself:
             self._perform(self.driver.become(self._role_of(self.keys)))
-        self.role = max(self._role_of(self.joined.keys), self._role_of(self.joined.link(self.channel).device))
+        self.role = max(self._role_of(self._own), self._role_of(self._by_link))
         self.note()
 
     def _role_of(self, keys: DeviceKeys) -> Role:
@@ -400,14 +402,14 @@ class Mirror(Stage):
         """Who is in it, as the host said last."""
         pulse = None if self.driver is None else self.driver.pulse
         if pulse is None:
-            return replies.Presence([], self.joined.keys.sign_public, None)
+            return replies.Presence([], self._own.sign_public, None)
         rows = [
             replies.PersonRow(
                 person.who, person.label, int(person.role), b"", person.since_us, person.idle_us, None
             )
             for person in pulse.people
         ]
-        return replies.Presence(rows, self.joined.keys.sign_public, pulse.holder or None)
+        return replies.Presence(rows, self._own.sign_public, pulse.holder or None)
 
     def say_goodbye(self) -> None:
         """Nobody looks any more: the host need not wait until it misses us."""

@@ -73,8 +73,11 @@ def check_place(*, nested: bool) -> None:
 
 def attach(client: Client, home: Home, request: requests.Attach) -> NoReturn:
     """Serve a session until it ends, then exit with the status that it means."""
-    if outer():
-        _refuse_itself(client, request.target)
+    if is_itself(client, request.target):
+        raise UserError(
+            "This is that terminal already: attached to itself it would show itself for ever.",
+            "Attach from another window, or to another terminal.",
+        )
     attached = client.ask(request, replies.Attached)
     session = Session(client, request, attached, home, lambda wait: connect(home, wait))
     outcome = session.run()
@@ -91,12 +94,11 @@ def attach(client: Client, home: Home, request: requests.Attach) -> NoReturn:
             sys.exit(words.exit_status(how, code))
 
 
-def _refuse_itself(client: Client, target: str) -> None:
+def is_itself(client: Client, target: str) -> bool:
+    """Whether *target* is the terminal in which this process runs."""
+    if not outer():
+        return False
     from cctm.cli.commands.ls import ask_rows  # seldom needed on the way to a terminal
 
     itself = [row for row in ask_rows(client, requests.List(0)) if row.channel.hex() == outer()]
-    if any(target == row.name or row.channel.hex().startswith(target.lower() or "-") for row in itself):
-        raise UserError(
-            "This is that terminal already: attached to itself it would show itself for ever.",
-            "Attach from another window, or to another terminal.",
-        )
+    return any(target == row.name or row.channel.hex().startswith(target.lower() or "-") for row in itself)

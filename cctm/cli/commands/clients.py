@@ -8,7 +8,7 @@ import click
 from cctm.cli import table, words
 from cctm.cli.client import Client, RefusedError, connect
 from cctm.cli.client_rows import HEADS, ClientRow, as_json, cells, client_rows
-from cctm.cli.commands.ls import NOBODY_SINCE_US, ask_rows
+from cctm.cli.commands.ls import NOBODY_SINCE_US, ask_rows, name_of
 from cctm.cli.parameters import TERMINAL
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
@@ -29,7 +29,7 @@ def command(target: str | None, is_json: bool) -> None:  # noqa: FBT001
         if target is None:
             found = _of_all(client, terminals)
         else:
-            found = [(_name(target, terminals), row) for row in _of(client, target)]
+            found = [(name_of(target, terminals), row) for row in _of(client, target)]
     if is_json:
         click.echo(json.dumps([{"terminal": name} | as_json(row) for name, row in found], indent=2))
     elif found:
@@ -41,12 +41,6 @@ def command(target: str | None, is_json: bool) -> None:  # noqa: FBT001
 
 def _of(client: Client, target: str) -> list[ClientRow]:
     return client_rows(client.ask(requests.AskClients(target), replies.Clients))
-
-
-def _name(target: str, terminals: list[Row]) -> str:
-    """What the terminal is called that the daemon found by *target*."""
-    by_id = [row.name for row in terminals if row.channel.hex().startswith(target.lower())]
-    return next((row.name for row in terminals if row.name == target), by_id[0] if by_id else target)
 
 
 def _of_all(client: Client, terminals: list[Row]) -> list[tuple[str, ClientRow]]:

@@ -2,7 +2,7 @@
 
 import getpass
 import os
-import sys
+from typing import Final
 
 import click
 
@@ -10,13 +10,16 @@ from cctm.cli import words
 from cctm.cli.attachment import attach_request
 from cctm.cli.client import connect
 from cctm.cli.commands.attach import attach, check_place
-from cctm.cli.errors import UserError
-from cctm.cli.parameters import LINK, NAME
+from cctm.cli.errors import MistakeError, UserError
+from cctm.cli.parameters import LINK, NAME, asked_secretly
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Rights
 from cctm.protocol.errors import MalformedError
+from cctm.protocol.events import is_name
 from cctm.protocol.link import decode_link_untrusted
+
+NAMELESS: Final = "guest"
 
 
 @click.command(epilog="Example: cctm join --as ana")
@@ -42,24 +45,17 @@ def command(
     """
     if not detached:
         check_place(nested=nested)
-    given = _ask() if link is None else link.strip()
+    given = asked_secretly("The link") if link is None else link.strip()
     _check(given)
+    label = _login() if label is None else _checked(label)
     rights = Rights.VIEW if view else Rights.DRIVE
     home = Home.locate(os.environ)
     with connect(home) as client:
-        joined = client.ask(requests.Join(given, rights, label or _login()), replies.Created)
+        joined = client.ask(requests.Join(given, rights, label), replies.Created)
         if detached:
             click.echo(words.printable(joined.name))
             return
         attach(client, home, attach_request(joined.channel.hex(), rights))
-
-
-def _ask() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().strip()
-    # Nor is it recorded, where this terminal is (SPEC.md §3.1).
-    asked: str = click.prompt("The link (it is not shown)", hide_input=True, err=True)
-    return asked.strip()
 
 
 def _check(link: str) -> None:
@@ -71,8 +67,18 @@ def _check(link: str) -> None:
         ) from error
 
 
+def _checked(label: str) -> str:
+    if not is_name(label):
+        raise MistakeError(
+            f"{label!r} cannot be shown to others.",
+            "Say 1 to 64 characters, no control characters, and no dash in front.",
+        )
+    return label
+
+
 def _login() -> str:
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user without a name; of Python 3.13 on, the former
-        return "guest"
+        name = getpass.getuser()
+    except (OSError, KeyError):  # a user without a name: the latter before Python 3.13
+        return NAMELESS
+    return name if is_name(name) else NAMELESS

@@ -114,6 +114,12 @@ def ask_rows(client: Client, request: requests.List | requests.Prune) -> list[Ro
             return rows
 
 
+def name_of(target: str, rows: list[Row]) -> str:
+    """What the terminal of *rows* is called that the daemon found by *target*."""
+    by_id = [row.name for row in rows if row.channel.hex().startswith(target.lower())]
+    return next((row.name for row in rows if row.name == target), by_id[0] if by_id else target)
+
+
 def row_as_json(row: Row) -> dict[str, object]:
     """The documented shape of a terminal in JSON: docs/json.md."""
     return {

@@ -1,4 +1,4 @@
-"""`cctm relay`: serve as one, and invite to it."""
+"""`cctm relay`: serve as one, invite to it, use one."""
 
 import json
 import os
@@ -10,13 +10,16 @@ import click
 
 from cctm.cli.errors import MistakeError, UserError
 from cctm.cli.group import Group
+from cctm.cli.parameters import asked_secretly
 from cctm.home import Home
 from cctm.launch import python_command
 from cctm.protocol.errors import MalformedError
 from cctm.protocol.origin import decode_origin_untrusted
+from cctm.relay_choice import RelayChoice, forget_choice, load_choice, save_choice
 
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):([0-9]{1,5})")
 _SIZE = re.compile(r"([0-9]{1,12})(?: ?([KMGT])(?:iB|B)?)?")
+OWN_RELAY = "This machine passes on what it shares, by itself. `cctm relay use URL` chooses a relay."
 _UNITS = {None: 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -164,6 +167,33 @@ def invite(store: str | None, uses: int, days: int | None) -> None:
             f"There is no relay's store at {path}.", "Name the file that `cctm relay serve` uses."
         )
     _become("invite", path, str(uses), str(days or 0))
+
+
+@command.command(epilog="Example: cctm relay use https://relay.example")
+@click.argument("url", metavar="[URL]", default=None, type=_Origin())
+@click.option("--invite", "is_invited", is_flag=True, help="Ask for an invite, which the relay wants to see.")
+@click.option(
+    "--none", "is_none", is_flag=True, help="None: this machine passes on what it shares, by itself."
+)
+def use(url: str | None, is_invited: bool, is_none: bool) -> None:  # noqa: FBT001
+    """Share terminals through the relay at URL; without URL, say which it is.
+
+    The invite is asked for, and not shown; it may come on standard input. Terminals that are shared already stay where
+    they are.
+    """
+    home = Home.locate(os.environ)
+    if (url is not None and is_none) or (url is None and is_invited):
+        raise MistakeError("Which relay is not clear.", "Say URL, URL and --invite, or --none.")
+    if is_none:
+        forget_choice(home)
+        click.echo(OWN_RELAY, err=True)
+    elif url is not None:
+        home.prepare()
+        invite = asked_secretly("The invite").encode() if is_invited else None
+        save_choice(home, RelayChoice(decode_origin_untrusted(url), invite))
+    else:
+        choice = load_choice(home)
+        click.echo(OWN_RELAY if choice is None else str(choice.origin), err=choice is None)
 
 
 def _store(given: str | None) -> str:

@@ -2,13 +2,14 @@
 
 import json
 import os
-import sys
 import time
 
 import click
 
 from cctm.cli import words
-from cctm.cli.client import connect
+from cctm.cli.attachment import outer
+from cctm.cli.client import Client, connect
+from cctm.cli.commands.attach import is_itself
 from cctm.cli.errors import UserError
 from cctm.cli.parameters import MOST, TERMINAL, seconds, this_or
 from cctm.home import Home
@@ -43,13 +44,15 @@ def command(
 ) -> None:
     """Print a link to TERMINAL: whoever has it can watch, and read what is printed from now on.
 
-    Without TERMINAL: the one in which this is called. The link is all that is printed on standard output; it is a
-    secret, which the relay between you does not learn. `cctm join` takes it.
+    The link is all that is printed on standard output. It is a secret, which the relay between you does not learn;
+    `cctm join` takes it. Without TERMINAL: the one in which this is called; but it is not printed where others watch.
     """
     terminal = this_or(target)
     role = Role.DRIVER if drive else Role.VIEWER
     expires_us = None if expires_s is None else min(time.time_ns() // 1000 + expires_s * 1_000_000, MOST)
     with connect(Home.locate(os.environ)) as client:
+        if os.isatty(1) or (qr and os.isatty(2)):
+            refuse_onlookers(client, terminal)
         request = requests.Share(terminal, role, history, floor, expires_us)
         url = client.ask(request, replies.Link).url
     if is_json:
@@ -57,10 +60,29 @@ def command(
     else:
         click.echo(words.printable(url))
     if qr:
-        click.echo(_qr_code(url), err=True)
+        click.echo(_qr_code(url), err=True, color=True)  # what it needs was looked at
     can = "watch and type" if drive else "watch"
     until = "" if expires_s is None else f", for {words.age(expires_s)}"
-    click.echo(f"Whoever has this link can {can}{until}. `cctm unshare` revokes it.", err=True)
+    named = words.printable(target or terminal[: words.SHOWN_ID_DIGITS])
+    click.echo(f"Whoever has this link can {can}{until}. `cctm unshare {named}` revokes it.", err=True)
+
+
+def refuse_onlookers(client: Client, terminal: str = "") -> None:
+    """Refuse to show a link in *terminal* itself, or in another one that others watch.
+
+    Who only watches must not read there by what link one types; nor whoever reads the record later.
+
+    Raises:
+        UserError: this process runs in such a terminal.
+    """
+    if not outer():
+        return
+    watched = {row.channel.hex() for row in client.ask(requests.AskShares(""), replies.Shares).rows}
+    if outer() in watched or is_itself(client, terminal):
+        raise UserError(
+            "Whoever watches this terminal would read the link.",
+            "Press Ctrl+B S, which shows it to you alone; or call this in another window.",
+        )
 
 
 def _as_json(url: str, role: Role, expires_us: int | None) -> dict[str, object]:
@@ -84,6 +106,6 @@ def _qr_code(url: str) -> str:
     from cctm.cli import qr  # seldom asked for
 
     rows = qr.rows_of(url)
-    if os.environ.get("NO_COLOR") or not sys.stderr.isatty():
+    if os.environ.get("NO_COLOR") or not os.isatty(2):
         return "\n".join(qr.inverse(rows))
     return "\n".join(f"\x1b[{qr.PEN}m{row}\x1b[0m" for row in rows)

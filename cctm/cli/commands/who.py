@@ -7,14 +7,13 @@ import time
 import click
 
 from cctm.cli import table, words
-from cctm.cli.client import Client, RefusedError, connect
-from cctm.cli.commands.ls import NOBODY_SINCE_US, ask_rows
+from cctm.cli.client import Client, connect
+from cctm.cli.commands.ls import NOBODY_SINCE_US, ask_rows, name_of
 from cctm.cli.parameters import TERMINAL
 from cctm.cli.people_rows import HEADS, as_json, cells
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
-from cctm.protocol.control.replies import Presence
-from cctm.protocol.control.values import Reason
+from cctm.protocol.control.replies import Row
 
 
 @click.command(epilog="Example: cctm who build")
@@ -26,7 +25,9 @@ def command(target: str | None, is_json: bool) -> None:  # noqa: FBT001
     HERE is for how long, TYPED when they last typed, ROUND TRIP how long a key of theirs is on its way and back.
     """
     with connect(Home.locate(os.environ)) as client:
-        found = _of_all(client) if target is None else [(target, _of(client, target))]
+        terminals = ask_rows(client, requests.List(NOBODY_SINCE_US))
+        asked = _all(client, terminals) if target is None else [(name_of(target, terminals), target)]
+        found = [(name, client.ask(requests.AskPeople(one), replies.Presence)) for name, one in asked]
     now_s = time.time()
     if is_json:
         rows = [
@@ -47,20 +48,7 @@ def command(target: str | None, is_json: bool) -> None:  # noqa: FBT001
         click.echo("Nobody is here: nothing is shared. `cctm share TERMINAL` makes a link.", err=True)
 
 
-def _of(client: Client, target: str) -> Presence:
-    return client.ask(requests.AskPeople(target), replies.Presence)
-
-
-def _of_all(client: Client) -> list[tuple[str, Presence]]:
+def _all(client: Client, terminals: list[Row]) -> list[tuple[str, str]]:
+    """Name and id of each terminal that is shared, or was joined."""
     shared = {row.channel for row in client.ask(requests.AskShares(""), replies.Shares).rows}
-    terminals = ask_rows(client, requests.List(NOBODY_SINCE_US))
-    found = []
-    for row in terminals:
-        if row.channel not in shared and not row.place:
-            continue
-        try:
-            found.append((row.name, _of(client, row.channel.hex())))
-        except RefusedError as refused:
-            if refused.reason is not Reason.NOT_RUNNING:  # it ended in between
-                raise
-    return found
+    return [(row.name, row.channel.hex()) for row in terminals if row.channel in shared or row.place]

@@ -49,9 +49,9 @@ class KeyboardPage(Page):
         for number in self._choice.in_sight(rows - 3):
             person = self._drivers[number]
             mark = "*" if self._holds(person) else " "
-            you = " (you)" if person.who == self._presence.you else ""
+            name = people_rows.name(person, self._presence)
             pen = REVERSE if self._is_host and number == self._choice.at else PLAIN
-            body.append([(fill(f" {mark} {people_rows.label(person)}{you}", cols), pen)])
+            body.append([(fill(f" {mark} {name}", cols), pen)])
         return screenful(body, cols, rows, [(self._keys(), FAINT)])
 
     def _keys(self) -> str:

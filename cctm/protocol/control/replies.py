@@ -175,6 +175,9 @@ class Status(NamedTuple):
 class Link(NamedTuple):
     url: str
 
+    def __repr__(self) -> str:
+        return "Link(…)"  # it is a secret
+
 
 class Clients(NamedTuple):
     """[number, cols, rows, mode, rights, TERM, offset behind] each."""
@@ -193,6 +196,9 @@ class LinkRow(NamedTuple):
     guests: int
     url: str
     state: str
+
+    def __repr__(self) -> str:
+        return f"LinkRow({self.name!r}, {self.link.hex()!r}, …)"  # its text is a secret
 
 
 class Shares(NamedTuple):

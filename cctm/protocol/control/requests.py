@@ -159,6 +159,9 @@ class Join(NamedTuple):
     rights: int
     label: str
 
+    def __repr__(self) -> str:
+        return f"Join(…, {self.rights}, {self.label!r})"  # a link is a secret
+
 
 class AskShares(NamedTuple):
     """Links that are in force, of one terminal; of an empty target, all."""

@@ -28,7 +28,7 @@ class Recording:
         self.storage.start()
         self.clock = SetClock()
         writer = WriterKey.from_seed(os.urandom(32))
-        self.keys = ChannelKeys(channel_id(writer.public), writer, EpochSecret(1, os.urandom(32)), DEVICE)
+        self.keys = ChannelKeys(channel_id(writer.public), writer, (EpochSecret(1, os.urandom(32)),), DEVICE)
         self.durables = []
         self.recorder = self.begin()
 

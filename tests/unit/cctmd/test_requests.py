@@ -294,9 +294,7 @@ async def test_stopping_and_restarting_end_the_daemon(daemon, scope):
 @pytest.mark.parametrize(
     "request_",
     [
-        requests.Share("work", 1, history=False, floor=False, expires_us=None),
         requests.Join("link", 0, "me"),
-        requests.AskShares("work"),
         replies.Done(),
     ],
     ids=repr,

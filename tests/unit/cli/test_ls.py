@@ -28,6 +28,13 @@ def test_each_terminal_is_shown_with_the_beginning_of_its_id_its_age_and_how_and
     ]
 
 
+def test_by_what_relay_one_was_joined_is_shown_where_one_was():
+    shown = lines(BUSY, BUSY._replace(name="theirs", place="https://relay.example"), width=200)
+    assert [line.split()[3] for line in shown] == ["PLACE", "-", "https://relay.example"]
+    assert shown[2].index("2h") == shown[0].index("AGE")
+    assert "PLACE" not in lines(BUSY)[0]
+
+
 def test_one_whose_end_is_not_stored_yet_says_why_and_not_when():
     assert "exit 3 (disk full)  2h" in lines(DONE._replace(ended_us=None, stalled="disk full"))[1]
 

@@ -17,6 +17,7 @@ from cctm.cli import session as session_module
 from cctm.cli.attachment import attach_request
 from cctm.cli.client import Client, DaemonGoneError, RefusedError
 from cctm.cli.doing import NO_OTHER
+from cctm.cli.pages.here import HerePage
 from cctm.cli.session import KEYS_DROPPED, VIEW_ONLY, Detached, Session
 from cctm.home import Home
 from cctm.protocol.control import replies, requests
@@ -112,6 +113,28 @@ def attached(daemon, *reconnections, rights=Rights.DRIVE):
 
 def gone():
     raise DaemonGoneError
+
+
+def test_a_page_that_grows_old_is_brought_up_to_date_until_it_is_closed(window, monkeypatch):
+    monkeypatch.setattr(HerePage, "renewal_s", 0.001)
+    daemon = Daemon()
+    session = attached(daemon)
+    window.type(b"\x02i")
+    host = replies.PersonRow(b"", "me", 3, b"", 0, None, None)
+
+    def answer():
+        for label in ("first", "second", "third"):
+            while not isinstance(daemon.hear(), requests.AskClients):
+                continue
+            guest = replies.PersonRow(b"\1" * 32, label, 2, b"", 0, None, None)
+            daemon.say(replies.Clients([]), replies.Presence([host, guest], b"", None))
+            window.shows(label.encode())
+        window.type(b"q\x02d")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert session.run() == Detached()
+    thread.join()
 
 
 def test_what_the_daemon_says_is_shown_and_known(window):

@@ -175,6 +175,7 @@ def test_what_is_no_size_of_a_terminal_is_refused(text):
 
 def test_a_listing_says_in_json_how_a_terminal_ended():
     ended = row_as_json(ROW)
+    assert (ended["place"], row_as_json(ROW._replace(place="https://x"))["place"]) == (None, "https://x")
     assert (ended["state"], ended["exit_status"], ended["signal"], ended["lost"]) == ("ended", 3, None, False)
     killed = row_as_json(ROW._replace(how=1, code=9))
     assert (killed["exit_status"], killed["signal"], killed["lost"]) == (None, 9, False)

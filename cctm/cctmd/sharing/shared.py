@@ -1,0 +1,345 @@
+"""One terminal that is shared.
+
+    share, enrol ─► members on disk ─► grant ─► (keyframe) ─► uplink: access list, records
+    unshare, kick, expiry ─► refused at once ─► members, next epoch on disk ─► grant ─► keyframe ─► farewell
+    guest ─live message─► gate ─► PTY, size, floor, announcements
+
+**Invariants**
+
+- Whoever is taken from the list types nothing from that moment on; nothing is sealed for them once that is on disk.
+- Whoever is added gets nothing before the list that names them is on disk.
+- One change after the other: each is made of the list that the one before left.
+"""
+
+import logging
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Final
+
+import trio
+
+from cctm.archive.segment import LogRef
+from cctm.cctmd.links.outgoing import Outgoing
+from cctm.cctmd.links.stored import Position
+from cctm.cctmd.links.uplink import Uplink, Where
+from cctm.cctmd.links.upload import Found
+from cctm.cctmd.recorder import Batch, ChannelKeys, Durable, Owed
+from cctm.cctmd.services import RefusedError, Services, wait_for
+from cctm.cctmd.terminal import Terminal
+from cctm.protocol.access import Role
+from cctm.protocol.admission import sign_access
+from cctm.protocol.control.values import FloorAction, Reason
+from cctm.protocol.errors import CctmError, LocalError
+from cctm.protocol.events import Control, Joined, Left, LogHead
+from cctm.protocol.keys import SEED_BYTES, EpochSecret, LogId, WriterId
+from cctm.protocol.live.decisions import (
+    Answer,
+    Came,
+    Decision,
+    Enlist,
+    Fit,
+    Hold,
+    Member,
+    Moment,
+    Request,
+    Standing,
+    Type,
+    Went,
+)
+from cctm.protocol.live.gate import Gate
+from cctm.protocol.live.messages import Why, seal_farewell
+from cctm.protocol.members import SPENT_US, Guest, Members
+
+LOG = logging.getLogger(__name__)
+
+ENLISTING_S: Final = 0.2  # those who enrol within it get one grant
+MOST_ENLISTING: Final = 64
+LAST_S: Final = 30.0  # for the relay to take what is left, once nothing is shared any more
+
+
+class Shared:
+    """One terminal that is shared, while this daemon runs."""
+
+    def __init__(self, terminal: Terminal, services: Services, where: Where) -> None:
+        """
+        Args:
+            where: the relay, asked each time before it is dialled.
+        """
+        self.terminal = terminal
+        self.lock = trio.Lock()  # held by whoever changes the members
+        self._services = services
+        keys = terminal.recorder.keys
+        self._known: set[LogId] = set()
+        self._head: LogHead | None = None  # of the newest log, on disk
+        self._roster: dict[WriterId, Member] = {}
+        self._enlisting: list[Enlist] = []
+        self._enlists = trio.Event()
+        self._over = trio.Event()  # perhaps: the terminal ended, or nobody is left
+        self._read_roster(keys.members)
+        self.gate = Gate(keys.channel, keys.writer, self._roster.get, os.urandom)
+        self.outgoing = Outgoing(services.home.archive)
+        self.uplink = Uplink(keys.channel, keys.writer, where, self.outgoing, self)
+
+    @property
+    def members(self) -> Members:
+        return self.terminal.recorder.keys.members
+
+    @property
+    def _keys(self) -> ChannelKeys:
+        return self.terminal.recorder.keys
+
+    # --- running
+
+    async def run(self) -> None:
+        """Keep the relay level, and let guests in, until nothing is shared any more, and the relay knows."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.uplink.run)
+            nursery.start_soon(self._enlist)
+            nursery.start_soon(self._see_the_end)
+            while True:
+                await self._over.wait()
+                self._over = trio.Event()
+                await self._last()
+                if self.terminal.ending is not None or not self.members:
+                    break
+            nursery.cancel_scope.cancel()
+
+    async def _see_the_end(self) -> None:
+        await self.terminal.ended.wait()
+        self._farewell(self._roster, Why.ENDED)
+        self._over.set()
+
+    async def _last(self) -> None:
+        with trio.move_on_after(LAST_S):
+            await wait_for(self._services.storage.barrier())
+            await self.uplink.delivered()
+
+    def known(self, stored: Sequence[tuple[LogRef, int]]) -> None:
+        """Logs of earlier starts, and how many entries of each are on disk: what is shared goes to the relay."""
+        self._known |= {ref.log for ref, _ in stored}
+        first = self.members.first_generation
+        for ref, size in stored:
+            if size and ref.generation >= first:
+                self.outgoing.known(ref, size)
+
+    def attach(self) -> None:
+        """Pass on what is sealed from now on."""
+        self.terminal.recorder.on_sealed = self._sealed
+        self.terminal.on_durable = self._durable
+        self.terminal.on_floor = self._floor
+
+    def detach(self) -> None:
+        self.terminal.recorder.on_sealed = None
+        self.terminal.on_durable = None
+        self.terminal.on_floor = None
+        self.terminal.barred = ""
+
+    def _sealed(self, batch: Batch) -> None:
+        self._known.add(batch.ref.log)
+        self.outgoing.sealed(batch.ref, batch.first, batch.records, needs_disk=batch.waits)
+
+    def _durable(self, durable: Durable) -> None:
+        if durable.head.log in self._known:
+            self._head = durable.head
+            behind = Position(durable.head.size, durable.place.segment, durable.place.end)
+            self.outgoing.durable(durable.head.log, durable.head.size, behind)
+
+    # --- who is in
+
+    async def change(self, members: Members, *, owed: Owed, rotates: bool) -> None:
+        """Have *members* be the list, from now on and on disk; the lock is held.
+
+        Args:
+            owed: what the record needs: a grant, or another log.
+            rotates: a new epoch begins, with a keyframe.
+        Raises:
+            OSError, CctmError: it cannot be stored; who was removed stays out while this daemon runs.
+        """
+        gone = {who for who in self._roster if not members.is_in(who)}
+        for who in gone:
+            del self._roster[who]
+        keys = self._keys
+        fresh = EpochSecret(keys.epoch.number + 1, os.urandom(SEED_BYTES)) if rotates else None
+        catalogue = self._services.catalogue
+
+        def store() -> None:
+            with catalogue.transaction():
+                catalogue.put_members(keys.channel, members)
+                if fresh is not None:
+                    catalogue.put_epoch(keys.channel, fresh)
+
+        await wait_for(self._services.storage.run_aside(store))
+        epochs = keys.epochs if fresh is None else (*keys.epochs, fresh)
+        self._read_roster(members)
+        self.terminal.grant(replace(keys, epochs=epochs, members=members), owed, begins_epoch=rotates)
+        self._farewell(gone, Why.REMOVED if members else Why.UNSHARED)
+        self.uplink.access(*self.access())
+        if not members:
+            self._over.set()
+        await wait_for(self._services.storage.barrier())
+
+    def access(self) -> tuple[bytes, int]:
+        """The access list, signed, and its version."""
+        access = self.members.access(self._keys.writer.public)
+        return sign_access(access, self._keys.writer), access.version
+
+    def _read_roster(self, members: Members) -> None:
+        # The gate asks this very dictionary: what is taken from it is refused from then on.
+        rows = {
+            link.id: Member(Standing.LINK, link.role, "")
+            for link in members.links
+            if link.expires_us != SPENT_US
+        }
+        for guest in members.guests:
+            role = members.role_of(guest.id)
+            assert role is not None  # of a guest's link
+            rows[guest.id] = Member(Standing.GUEST, role, guest.label)
+        self._roster.clear()
+        self._roster.update(rows)
+
+    def _farewell(self, whom: Collection[WriterId], why: Why) -> None:
+        for who in whom:
+            self.uplink.live(who, seal_farewell(self._keys.writer, self._keys.channel, who, why))
+
+    async def _enlist(self) -> None:
+        """Let in whoever enrolled, those who come together at once."""
+        while True:
+            await self._enlists.wait()
+            await trio.sleep(ENLISTING_S)
+            self._enlists = trio.Event()
+            waiting, self._enlisting = self._enlisting, []
+            async with self.lock:
+                await self._let_in(waiting)
+
+    async def _let_in(self, waiting: Sequence[Enlist]) -> None:
+        members = self.members
+        for enlist in waiting:
+            try:
+                members = members.with_guest(
+                    Guest(enlist.sign_key, enlist.box_key, enlist.link, enlist.label)
+                )
+            except LocalError as error:
+                LOG.info("terminal %s: a guest is not let in: %s", self.terminal.log_name, error)
+        if members != self.members:
+            try:
+                await self.change(members, owed=Owed.GRANT, rotates=False)
+            except (OSError, CctmError):
+                LOG.exception("terminal %s: guests cannot be let in", self.terminal.log_name)
+
+    # --- what the relay brings (uplink's Host)
+
+    def known_logs(self) -> Collection[LogId]:
+        """All logs that this home ever began in the channel."""
+        return self._known
+
+    def found(self, found: Found) -> None:
+        """What the relay has of our own logs is known, for this connection."""
+        # A list is on our disk before it is on the relay's.
+        if found.is_copy or found.access_version > self.members.version:
+            self._copied(found)
+        else:
+            self.gate.open_for_input()
+
+    def _copied(self, found: Found) -> None:
+        """This home is a copy, or was restored: let nobody in whom it may have removed since (SPEC.md §16.9)."""
+        self._roster.clear()
+        self.terminal.recorder.go_beyond(found.highest_generation)
+        self.terminal.say("This home is a copy, or a backup: nobody shares this terminal any more.")
+        LOG.warning(
+            "terminal %s: the relay knows a newer log of ours: a copy, or a backup", self.terminal.log_name
+        )
+        self._services.nursery.start_soon(self._turn_out, found.access_version)
+
+    async def _turn_out(self, above: int) -> None:
+        async with self.lock:
+            try:
+                await self.change(self.members.nobody(above), owed=Owed.LOG, rotates=True)
+            except (OSError, CctmError):
+                LOG.exception("terminal %s: cannot be unshared", self.terminal.log_name)
+
+    def live_came(self, who: WriterId, data: bytes) -> None:
+        """A live message."""
+        self.perform(self.gate.take_untrusted(who, data, self.moment()))
+
+    def access_stored(self, version: int) -> None:
+        """The relay has the access list."""
+
+    # --- what guests do
+
+    def moment(self) -> Moment:
+        """What is so now."""
+        terminal = self.terminal
+        return Moment(
+            self._services.clock.now_us(),
+            terminal.stream if terminal.ending is None else None,
+            terminal.recorder.offset,
+            () if self._head is None else (self._head,),
+            self._keys.epoch,
+        )
+
+    def perform(self, decisions: Sequence[Decision]) -> None:
+        """Do what the gate decided."""
+        for decision in decisions:
+            self._perform(decision)
+
+    def _perform(self, decision: Decision) -> None:
+        terminal = self.terminal
+        now_us = self._services.clock.now_us()
+        match decision:
+            case Answer(to, data):
+                self.uplink.live(to, data)
+            case Type(who, data):
+                terminal.guest_typed(who, data, now_us)
+            case Fit(who, cols, rows):
+                terminal.guest_window(who, (cols, rows))
+            case Enlist():
+                if len(self._enlisting) < MOST_ENLISTING:
+                    self._enlisting.append(decision)
+                    self._enlists.set()
+            case Request(who):
+                terminal.say(f"{self.label_of(who)} asks for the keyboard: Ctrl+B r gives it.")
+            case Hold(holder):
+                self._held(holder)
+            case Came(who, label):
+                terminal.note(lambda dt_us: Joined(dt_us, who, label))
+                terminal.say(f"{label} is here.")
+            case Went(who):
+                terminal.note(lambda dt_us: Left(dt_us, who))
+                terminal.guest_left(who)
+                terminal.say(f"{self.label_of(who)} left.")
+
+    def _held(self, holder: bytes) -> None:
+        terminal = self.terminal
+        is_own = holder == self._keys.writer.public
+        terminal.note(lambda dt_us: Control(dt_us, holder))
+        terminal.barred = ""
+        if holder and not is_own:
+            terminal.barred = f"{self.label_of(holder)} has the keyboard: Ctrl+B r takes it back."
+            terminal.say(f"{self.label_of(holder)} has the keyboard.")
+        terminal.floor_changed(b"" if is_own else holder or None)
+
+    def _floor(self, action: FloorAction, who: bytes) -> None:
+        """The host's own user gives the keyboard to a guest, or takes it back.
+
+        Raises:
+            RefusedError: it is nobody's, or they may not have it.
+        """
+        own = self._keys.writer.public
+        if not self.members.has_floor:
+            raise RefusedError(
+                Reason.FAILED,
+                "Everybody who drives may type here.",
+                "`cctm unshare` it and `cctm share --drive --floor`, to have one type at a time.",
+            )
+        to = own
+        if action is FloorAction.GRANT and who:
+            to = WriterId(who)
+            if self.members.guest(to) is None or self.members.role_of(to) is not Role.DRIVER:
+                raise RefusedError(Reason.FAILED, "They may not type.", "See `cctm who`.")
+        self.perform(self.gate.give(to, self.moment()))
+
+    def label_of(self, who: bytes) -> str:
+        """What a guest calls itself."""
+        guest = self.members.guest(WriterId(who))
+        return "Somebody" if guest is None else guest.label
