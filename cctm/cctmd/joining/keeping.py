@@ -49,9 +49,11 @@ class Keeping:
         self._sizes: dict[LogId, int] = {known.ref.log: known.size for known in checkpoints}
         self._handed_bytes = 0
         self._unnoted_bytes = 0
+        self._owes_note = False
         # From here on the storage thread's.
         self._stored_bytes = 0
         self._newest: dict[LogId, Checkpoint] = {}
+        self._keyframes: list[KeyframePlace] = []
 
     def found(self, known: Checkpoint) -> None:
         """A log was looked at: so far it is there."""
@@ -104,7 +106,7 @@ class Keeping:
         self._handed_bytes += n_bytes
         self._unnoted_bytes += n_bytes
         self.file_bytes += n_bytes
-        catalogue = self._services.catalogue
+        self._owes_note |= keyframe is not None
 
         def stored(place: Stored) -> None:
             self._stored_bytes += n_bytes
@@ -117,7 +119,7 @@ class Keeping:
                     behind.stream,
                     behind.stream_offset,
                 )
-                self._services.storage.run_aside(lambda: catalogue.put_keyframe(KeyframePlace(*where)))
+                self._keyframes.append(KeyframePlace(*where))
             if is_last:
                 self._newest[behind.ref.log] = replace(behind, segment=place.segment, position=place.end)
 
@@ -126,11 +128,12 @@ class Keeping:
     @property
     def is_noted(self) -> bool:
         """Whether the catalogue knows of nearly all that was stored."""
-        return self._unnoted_bytes < NOTE_BYTES
+        return self._unnoted_bytes < NOTE_BYTES and not self._owes_note
 
     def note(self, joined: Joined) -> "Future[None]":
         """Have the catalogue know how far the logs are stored, and what *joined* says was seen of them."""
         self._unnoted_bytes = 0
+        self._owes_note = False
         catalogue = self._services.catalogue
 
         def write() -> None:
@@ -139,7 +142,10 @@ class Keeping:
                     return
                 for known in self._newest.values():
                     catalogue.put_checkpoint(known)
+                for place in self._keyframes:
+                    catalogue.put_keyframe(place)
                 catalogue.put_joined(self._channel, joined)
             self._newest.clear()
+            self._keyframes.clear()
 
         return self._services.storage.run(write)

@@ -152,6 +152,11 @@ class Mirror(Stage):
         return bool(self._roles) or self.arrived.is_set()
 
     @property
+    def is_oneself(self) -> bool:
+        """Whether we speak to the host by our own key, not the link's."""
+        return self.driver is not None and self._driver_keys is self._own
+
+    @property
     def is_connected(self) -> bool:
         return self.outgoing is not None
 
@@ -166,7 +171,7 @@ class Mirror(Stage):
     def found_host(self, host: WriterId) -> None:
         """The key of the channel's owner is *host*."""
         keys = self.keys
-        if self.driver is not None and self._driver_keys == keys:
+        if self.driver is not None and self._driver_keys is keys:
             return
         self._driver_keys = keys
         if not self.joined.is_enrolled:
@@ -270,7 +275,7 @@ class Mirror(Stage):
         self._roles = learnt.table.roles
         if self._own.box_public in learnt.enrolled and not self.joined.is_enrolled:
             self.joined = replace(self.joined, is_enrolled=True)
-        if self.driver is not None and self._driver_keys == self._own:
+        if self.driver is not None and self.is_oneself:
             self._perform(self.driver.become(self._role_of(self.keys)))
         self.role = max(self._role_of(self._own), self._role_of(self._by_link))
         self.note()
@@ -370,7 +375,7 @@ class Mirror(Stage):
         if self.role >= Role.DRIVER and not self._has_typed and not self.driver.can_type:
             if not self._early.put(data, now_us):
                 viewer.say(LOSSES[Loss.FULL].format("byte"))
-        elif self._driver_keys != self._own:
+        elif not self.is_oneself:
             viewer.say(LOSSES[Loss.VIEWER if self.role < Role.DRIVER else Loss.NOT_YET].format("byte"))
         else:
             self._perform(self.driver.type(data, self.taken, now_us))

@@ -1,0 +1,269 @@
+"""A terminal of another machine, joined: a daemon's parts, a relay's process, a host of the protocol's."""
+
+import os
+
+import pytest
+import trio
+
+from cctm.archive.files import channel_directory
+from cctm.archive.finding import Fault
+from cctm.archive.fold import Hole
+from cctm.archive.reader import Archive
+from cctm.archive.verify import verify_channel
+from cctm.cctmd.history import last_output
+from cctm.cctmd.joining import banner
+from cctm.cctmd.requests import answer, list_rows
+from cctm.cctmd.services import RefusedError
+from cctm.protocol.access import Role
+from cctm.protocol.control import replies, requests
+from cctm.protocol.events import How, Output
+from daemon_parts import Watcher, running_daemon
+from relay_process import RelayProcess
+from sharing_host import SharingHost
+
+
+async def until(condition):
+    with trio.fail_after(20):
+        while not condition():  # noqa: ASYNC110
+            await trio.sleep(0.01)  #  there is no event for all that is waited for
+
+
+async def join(daemon, host, label="ann"):
+    [created] = await answer(daemon, requests.Join(host.url, 0, label))
+    return daemon.mirrors.mirrors[created.channel]
+
+
+def row(mirror, number=0):
+    fold = mirror.shown.fold
+    return fold and "".join(run.text for run in fold.picture().lines[number].runs).rstrip()
+
+
+async def test_whoever_joins_sees_the_screen_and_what_comes(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        await host.prints(b"before\r\n")
+        mirror = await join(daemon, host)
+        await until(lambda: row(mirror) == "before")
+        assert mirror.name == "theirs"
+        await host.prints(b"after")
+        await until(lambda: row(mirror, 1) == "after")
+        assert mirror.size == (20, 5)
+        await host.resizes(30, 6)
+        await until(lambda: mirror.size == (30, 6))
+
+
+async def test_whoever_joins_is_enrolled_under_a_label_and_types(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host, "ann's laptop")
+        viewer = Watcher()
+        mirror.join(viewer)
+        mirror.claim(viewer, (100, 30), 1)
+        await until(lambda: host.labels == ["ann's laptop"])
+        await until(lambda: mirror.is_oneself and mirror.driver.can_type)
+        mirror.typed(viewer, b"ls\r", 2)
+        await until(lambda: host.typed == b"ls\r")
+        await until(lambda: host.windows == [(100, 30)])
+        assert viewer.said == []
+        await until(lambda: mirror.banner == "")
+
+
+async def test_a_viewer_is_told_that_nothing_was_typed(tmp_path, relay):
+    host = SharingHost(relay.address, role=Role.VIEWER)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        viewer = Watcher()
+        mirror.join(viewer)
+        await until(lambda: mirror.is_oneself and mirror.driver.pulse is not None)
+        mirror.typed(viewer, b"rm -rf /\r", 2)
+        assert viewer.said == ["Not typed: the host lets you watch only."]
+        assert host.typed == b""
+
+
+async def test_what_was_joined_is_there_after_a_restart_of_the_daemon_and_dialled_when_somebody_looks(
+    tmp_path, relay
+):
+    host = SharingHost(relay.address)
+    async with host.running():
+        async with running_daemon(tmp_path) as daemon:
+            mirror = await join(daemon, host)
+            await host.prints(b"stored")
+            await until(lambda: row(mirror) == "stored")
+        async with running_daemon(tmp_path) as daemon:
+            mirror = daemon.mirrors.mirrors[host.channel]
+            assert not mirror.is_connected
+            await mirror.shown.live()
+            assert (mirror.name, row(mirror)) == ("theirs", "stored")
+            await host.prints(b" more")
+            mirror.join(Watcher())
+            await until(lambda: row(mirror) == "stored more")
+            await until(lambda: mirror.joined.is_enrolled)
+
+
+async def test_the_record_of_a_joined_terminal_is_sound_though_it_begins_late(tmp_path, relay):
+    host = SharingHost(relay.address)
+    for number in range(10):
+        host.events(Output(0, host.offset, b"%d\r\n" % number))
+        host.offset += 3
+    host.records.append(host._grant())
+    host.records.append(host.keyframe(b"9\r\n"))
+    async with host.running():
+        async with running_daemon(tmp_path) as daemon:
+            mirror = await join(daemon, host)
+            await host.prints(b"seen")
+            await until(lambda: row(mirror, 1) == "seen")
+            await daemon.terminals.settle()
+            archive = Archive(daemon.home, daemon.services.device)
+            report = verify_channel(archive, host.channel)
+            assert report.is_sound
+            assert [finding.fault for finding in report.findings] == [Fault.SKIPPED]
+            assert list(archive.fold_output(host.channel)) == [
+                Hole(host.stream, 0, 30, declared=True),
+                b"seen",
+            ]
+        report = verify_channel(archive, host.channel)
+        assert report.is_sound
+        async with running_daemon(tmp_path) as daemon:
+            await host.prints(b" twice")
+            mirror = daemon.mirrors.mirrors[host.channel]
+            mirror.join(Watcher())
+            await until(lambda: row(mirror, 1) == "seen twice")
+            await daemon.terminals.settle()
+            assert verify_channel(archive, host.channel).is_sound
+            pieces = list(archive.fold_output(host.channel))
+            assert b"".join(piece for piece in pieces if isinstance(piece, bytes)) == b"seen twice"
+
+
+async def test_a_host_that_does_not_answer_is_said_to_be_unconfirmed(tmp_path, relay):
+    host = SharingHost(relay.address)
+    host.answers = False
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        viewer = Watcher()
+        mirror.join(viewer)
+        await until(lambda: mirror.banner == banner.UNCONFIRMED)
+        mirror.typed(viewer, b"x", 1)
+        assert viewer.said == ["Not typed: the host has not answered yet."]
+        host.answers = True
+        await until(lambda: mirror.banner == "")
+
+
+async def test_a_relay_that_is_away_is_said_and_dialled_again(tmp_path):
+    with RelayProcess(tmp_path) as relay:
+        host = SharingHost(relay.address)
+        async with running_daemon(tmp_path) as daemon:
+            async with host.running():
+                mirror = await join(daemon, host)
+                viewer = Watcher()
+                mirror.join(viewer)
+                await until(lambda: mirror.is_connected)
+            relay.kill()
+            await until(lambda: "Nothing listens" in mirror.banner)
+            mirror.typed(viewer, b"x", 1)
+            assert viewer.said[-1] == "Not typed: there is no connection to the host."
+
+
+async def test_the_end_of_the_program_ends_it_here(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        viewer = Watcher()
+        mirror.join(viewer)
+        await host.prints(b"\x1b[31mlast\x1b[0m\r\n")
+        await host.ends(3)
+        await until(lambda: viewer.ending is not None)
+        assert (viewer.ending.how, viewer.ending.code) == (How.EXITED, 3)
+        [listed] = list_rows(daemon, 0)
+        assert (listed.name, listed.running, listed.code, listed.place) == ("theirs", False, 3, relay.address)
+        assert (await last_output(daemon, host.channel, 1000)).output == b"last\r\n"  # nothing that steers
+
+
+async def test_a_guest_that_is_removed_is_told_and_can_forget_the_terminal(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        viewer = Watcher()
+        mirror.join(viewer)
+        await until(lambda: mirror.is_oneself and mirror.driver.pulse is not None)
+        await host.says_farewell()
+        await until(lambda: mirror.banner == "The host has removed you: nothing more comes.")
+        await host.removes_everybody()
+        await until(lambda: not mirror.is_connected)
+        assert await answer(daemon, requests.Remove("theirs")) == [replies.Done()]
+        assert viewer.said == ["it was removed here"]
+        assert list_rows(daemon, 0) == []
+        assert Archive(daemon.home, daemon.services.device).terminals() == []
+        assert not os.path.exists(channel_directory(daemon.home.archive, host.channel))  # noqa: ASYNC240
+
+
+async def test_what_was_removed_can_be_joined_again_and_is_stored(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        await join(daemon, host)
+        await answer(daemon, requests.Remove("theirs"))
+        mirror = await join(daemon, host)
+        await host.prints(b"again")
+        await until(lambda: row(mirror) == "again")
+        await daemon.terminals.settle()
+        archive = Archive(daemon.home, daemon.services.device)
+        assert list(archive.fold_output(host.channel)) == [b"again"]
+
+
+async def test_joining_twice_is_joining_once(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        assert await join(daemon, host) is mirror
+
+
+async def test_two_terminals_of_one_name_are_told_apart(tmp_path, relay):
+    one, other = SharingHost(relay.address), SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, one.running(), other.running():
+        assert (await join(daemon, one)).name == "theirs"
+        assert (await join(daemon, other)).name == "theirs-2"
+
+
+@pytest.mark.parametrize("name", ["1a2b3c4d", "\u2800"])
+async def test_a_host_cannot_give_its_terminal_a_name_that_means_another(tmp_path, relay, name):
+    host = SharingHost(relay.address, name=name)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        assert (await join(daemon, host)).name == f"joined-{host.channel.hex()[:8]}"
+
+
+@pytest.mark.parametrize("request_", [requests.Kill("theirs", 0), requests.Rename("theirs", "mine")])
+async def test_ending_and_renaming_are_the_hosts(tmp_path, relay, request_):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        await join(daemon, host)
+        with pytest.raises(RefusedError) as refused:
+            await answer(daemon, request_)
+        assert refused.value.what == "The terminal 'theirs' runs on another machine, where you are a guest."
+
+
+async def test_a_link_that_is_void_is_refused_and_leaves_nothing(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon:
+        async with host.running():
+            await host.removes_everybody()
+            with pytest.raises(RefusedError):
+                await join(daemon, host)
+        assert list_rows(daemon, 0) == []
+
+
+@pytest.mark.parametrize("text", ["", "https://relay.example/t/x", "hello"])
+async def test_what_is_no_link_is_refused(tmp_path, text):
+    async with running_daemon(tmp_path) as daemon:
+        with pytest.raises(RefusedError) as refused:
+            await answer(daemon, requests.Join(text, 0, "ann"))
+        assert "no link" in refused.value.what
+
+
+async def test_who_is_there_is_what_the_host_says(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host, "ann")
+        mirror.join(Watcher())
+        await until(lambda: mirror.people().rows)
+        [people] = await answer(daemon, requests.AskPeople("theirs"))
+        assert [person.label for person in people.rows] == ["ann"]
+        assert (people.you, people.holder) == (mirror.joined.keys.sign_public, None)
