@@ -51,7 +51,8 @@ def test_what_came_before_the_remembered_hashes_is_neither_compared_nor_taken():
     chain = begun(host)
     assert chain.head_at(3) is None
     changed = dataclasses.replace(sealed(host)[3], prev=bytes(32))
-    assert chain.take_untrusted([changed]) == ((), None)
+    fresh, fork = chain.take_untrusted([changed])
+    assert (list(fresh), fork) == ([], None)
     assert chain.head == host.writer.head
 
 
@@ -134,8 +135,11 @@ def test_who_has_the_past_reads_it_under_the_newest_grant():
     host.begin()
     host.output(b"the past ")
     host.rotate({DEVICE: 1, LINK: 1}, None)
+    relay = PureRelay(host)
     reader = Reader()
-    reader.connect(PureRelay(host))
+    reader.follower.connected()
+    reader.take(m.Logs([relay.row(host.log, keyframe=2)], more=False))
+    reader.settle(relay)
     assert reader.screen == b"the past "
     assert reader.learnt[0].secrets == (secret(1), secret(2))
     assert reader.doubts == []
