@@ -9,15 +9,18 @@ from cctm.protocol.codec import (
     expect_fields,
     expect_int,
 )
-from cctm.protocol.errors import MalformedError
+from cctm.protocol.entry import encode_record
+from cctm.protocol.errors import ChainError, MalformedError
 from cctm.protocol.link import Link, decode_link_untrusted, encode_link
 from cctm.protocol.origin import Origin, decode_origin_untrusted
 from cctm.protocol.sync import messages as m
 from cctm.protocol.sync.dialling import Dialling
+from cctm.protocol.sync.follower import Follower
 from cctm.protocol.sync.records import Joiner
 from cctm.protocol.sync.serving import Serving
+from cctm.protocol.sync.uploading import Uploading
 from tests.fuzzing import Target
-from tests.samples import CHANNEL, HOST, MEMBER, drawn
+from tests.samples import CHANNEL, DEVICE, HOST, MEMBER, drawn, host_log, host_writer
 
 MALFORMED = (MalformedError,)
 ADDRESS = "https://relay.example"
@@ -101,6 +104,40 @@ def _join(data: bytes) -> None:
         assert joiner.held_bytes <= came  # nothing on the word of a total
 
 
+HOST_RECORDS = [encode_record(sealed) for sealed in host_log()]
+HOST_LOG = host_writer().log
+ROW = m.LogRow(HOST_LOG, HOST.public, 1, len(HOST_RECORDS), drawn("head"), 1, 2)
+TO_READER = [
+    m.TABLE.encode(message)
+    for message in (
+        m.Logs([ROW], more=False),
+        m.Entries(HOST_LOG, 0, HOST_RECORDS),
+        m.Entries(HOST_LOG, 3, HOST_RECORDS[3:]),
+        m.Lagged(HOST_LOG, 9, 3, 8),
+    )
+]
+
+
+def _follow(data: bytes) -> None:
+    """*data*, to a reader that has a first screen."""
+    follower = Follower(CHANNEL, [DEVICE], (1, 1))
+    follower.connected()
+    follower.take_untrusted(m.Logs([ROW], more=False))
+    follower.take_untrusted(m.Entries(HOST_LOG, 0, HOST_RECORDS[:3]))
+    message = m.TABLE.decode_untrusted(data)
+    if isinstance(message, m.Logs | m.Entries | m.EntryPart | m.Lagged):
+        follower.take_untrusted(message)
+
+
+def _upload(data: bytes) -> None:
+    """*data*, to a host that knows none of the logs that are offered."""
+    upload = Uploading(CHANNEL, HOST.public, (), ())
+    upload.take_untrusted(m.Logs([ROW], more=False))
+    message = m.TABLE.decode_untrusted(data)
+    if isinstance(message, m.Logs | m.Entries | m.EntryPart | m.Stored):
+        upload.take_untrusted(message)
+
+
 def targets() -> list[Target]:
     return [
         Target(
@@ -127,5 +164,12 @@ def targets() -> list[Target]:
             "sync message", m.TABLE.decode_untrusted, FROM_CLIENT + FROM_SERVER, MALFORMED, m.TABLE.encode
         ),
         Target("serving", lambda data: _opened_server().receive_untrusted(data), FROM_CLIENT, ()),
+        Target("follower", _follow, TO_READER, (MalformedError, ChainError)),
+        Target(
+            "uploading",
+            _upload,
+            [TO_READER[0], m.TABLE.encode(m.Entries(HOST_LOG, 0, HOST_RECORDS[:1]))],
+            (MalformedError, ChainError),
+        ),
         Target("dialling", lambda data: _opened_client().receive_untrusted(data), FROM_SERVER, MALFORMED),
     ]
