@@ -294,7 +294,6 @@ async def test_stopping_and_restarting_end_the_daemon(daemon, scope):
 @pytest.mark.parametrize(
     "request_",
     [
-        requests.Join("link", 0, "me"),
         replies.Done(),
     ],
     ids=repr,
