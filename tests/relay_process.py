@@ -128,7 +128,16 @@ async def dialled(address, key=HOST, channel=CHANNEL, shown_address=None, invite
     url = address.replace("http", "ws", 1) + "/sync/0"
     more = {} if ssl is None else {"ssl": ssl}
     async with connect(url, compression=None, max_size=MAX_MESSAGE, proxy=None, **more) as connection:
-        yield Client(Socket(connection), key, channel, shown_address or address, invite)
+        try:
+            yield Client(Socket(connection), key, channel, shown_address or address, invite)
+        finally:
+            let_go(connection)
+
+
+def let_go(connection):
+    """Let the library's reading task end with *connection*: it waits for ever if what came is not fetched."""
+    if connection.recv_flow_control is not None:
+        connection.resume_reading()
 
 
 @asynccontextmanager

@@ -4,11 +4,16 @@
     offer   past the library, for a reader whose socket is empty: one system call, no task. The bytes are framed once
             for all readers; what the socket does not take of them, the library is to send next, without a copy.
 
+Whoever has not taken a message within a minute is gone. The library's pings do not notice: they wait to be sent.
+
 `offer` reaches into the library, whose version is pinned to one major for that: `protocol.writes` is what is to be
 sent, and `send_lock` is held while something is being sent. Both are looked at and left without a checkpoint between.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 import trio
 from websockets.exceptions import ConnectionClosed
@@ -16,6 +21,9 @@ from websockets.protocol import State
 from websockets.trio.server import ServerConnection
 
 from cctm.relay.session import Closed
+
+STUCK_S: Final = 60.0  # for one message
+CLOSE_S: Final = 5.0
 
 
 class WebSocket:
@@ -36,10 +44,11 @@ class WebSocket:
             raise Closed from None
 
     async def send(self, message: bytes) -> None:
-        try:
-            await self._connection.send(message)
-        except ConnectionClosed:
-            raise Closed from None
+        with self._patience():
+            try:
+                await self._connection.send(message)
+            except ConnectionClosed:
+                raise Closed from None
 
     def offer(self, framed: bytes) -> bool:
         protocol = self._protocol
@@ -67,7 +76,23 @@ class WebSocket:
         return bool(self._protocol.writes)
 
     async def flush(self) -> None:
-        try:
-            await self._connection.send_data()
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-            raise Closed from None
+        with self._patience():
+            try:
+                await self._connection.send_data()
+            except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+                raise Closed from None
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        with trio.move_on_after(STUCK_S) as patience:
+            yield
+        if patience.cancelled_caught:
+            raise Closed
+
+    async def aclose(self) -> None:
+        """Close it. Who does not hear that is not waited for: the library does so for as long as its socket is full."""
+        with trio.move_on_after(CLOSE_S):
+            await self._connection.aclose()
+        # Its reading task, if it waits until what came is fetched, would wait for ever, and hold the connection.
+        if self._connection.recv_flow_control is not None:
+            self._connection.resume_reading()

@@ -13,6 +13,7 @@ from websockets.trio.server import serve
 from cctm.relay.framing import framed
 from cctm.relay.session import Closed
 from cctm.relay.websocket import WebSocket
+from relay_process import let_go
 
 KIB = 1024
 SIZES = (0, 1, 125, 126, 65_535, 65_536, 700 * KIB)
@@ -47,6 +48,7 @@ async def pair(buffer_bytes=None):
         ) as client:
             await is_there.wait()
             yield WebSocket(served[0]), client
+            let_go(client)
             ended.set()
         nursery.cancel_scope.cancel()
 
@@ -93,11 +95,15 @@ async def test_what_is_sent_goes_behind_the_rest():
             assert await client.recv() == b"behind"
 
 
+async def until_it_reads_no_more(ours, client):
+    while client.recv_flow_control is None:
+        assert ours.offer(framed(b"before"))
+        await trio.lowlevel.checkpoint()
+
+
 async def test_while_something_is_being_sent_nothing_can_be_offered():
     async with pair(buffer_bytes=64 * KIB) as (ours, client):
-        while client.recv_flow_control is None:  # it still reads
-            assert ours.offer(framed(b"before"))
-            await trio.lowlevel.checkpoint()
+        await until_it_reads_no_more(ours, client)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ours.send, MUCH * 8)
             await trio.testing.wait_all_tasks_blocked()
@@ -166,3 +172,40 @@ async def test_it_is_known_whether_another_message_has_come():
         assert ours.has_next
         assert await ours.receive() == b"b"
         assert not ours.has_next
+
+
+async def test_who_has_not_taken_a_message_within_a_minute_is_gone(autojump_clock):
+    async with pair(buffer_bytes=64 * KIB) as (ours, client):
+        await until_it_reads_no_more(ours, client)
+        with pytest.raises(Closed):
+            await ours.send(MUCH * 8)
+        assert 59 < trio.current_time() < 90
+        await ours.aclose()
+
+
+async def test_who_has_not_taken_the_rest_of_one_within_a_minute_is_gone(autojump_clock):
+    async with pair(buffer_bytes=64 * KIB) as (ours, client):
+        await until_it_reads_no_more(ours, client)
+        offer_until_full(ours)
+        with pytest.raises(Closed):
+            await ours.flush()
+        assert 59 < trio.current_time() < 90
+        await ours.aclose()
+
+
+async def test_who_does_not_hear_that_it_is_closed_is_not_waited_for(autojump_clock):
+    async with pair(buffer_bytes=64 * KIB) as (ours, _):
+        offer_until_full(ours)
+        await ours.aclose()
+        assert trio.current_time() < 10
+        assert ours._connection.protocol.state is State.CLOSED
+
+
+async def test_whose_messages_were_not_fetched_leaves_no_task_behind(autojump_clock):
+    async with pair() as (ours, client):
+        connection = ours._connection
+        while connection.recv_flow_control is None:
+            await client.send(b"x")
+        await ours.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        assert not connection.nursery.child_tasks
