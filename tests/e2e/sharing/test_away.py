@@ -1,10 +1,13 @@
 """Sharing goes on while daemons and relays come and go; a host that is away says so by its silence."""
 
 import os
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
+from cctm.home import Home
 from machine import Machine, until
 from outer import Outer, needs_tmux
 from two_machines import labels, share, until_here, verify
@@ -59,7 +62,7 @@ def test_whoever_was_removed_stays_removed_when_the_daemon_starts_anew(host: Mac
         until_here(host, "you", "ann")
         host.run("kick", "work", "ann")
         kill_daemon(host)
-        there.until("removed")
+        there.until("nothing more comes")
         there.enter("typed")
         here.enter("behind")
         here.until("behind")
@@ -88,3 +91,58 @@ def test_a_terminal_can_be_joined_whose_host_is_away(host: Machine, guest: Machi
             until_here(host, "you", "ann")
             there.enter("typed-later")
             here.until_rows(lambda rows: rows.count("typed-later") == 2, "it was typed once, and printed")
+
+
+def test_a_backup_that_is_restored_brings_nobody_back_who_was_removed(
+    host: Machine, guest: Machine, tmp_path: Path
+) -> None:
+    host.run("new", "-d", "-n", "work", "--", "cat")
+    link = share(host, "work", "--drive")
+    home = Home.locate(host.env)
+    with Outer(host, "attach", "work") as here, Outer(guest, "join", link, "--as", "ann") as there:
+        until_here(host, "you", "ann")
+        there.enter("typed-before")
+        here.until_rows(lambda rows: rows.count("typed-before") == 2, "it was typed, and printed")
+        backup = tmp_path / "backup"
+        backup.mkdir()
+        with host.without_daemon():
+            for path in kept(home):
+                copy(path, backup / path.name)
+        until_here(host, "you", "ann")
+        host.run("kick", "work", "ann")
+        there.until("nothing more comes")
+        share(host, "work")  # the channel goes on
+        here.enter("behind")
+        here.until("behind")
+        with host.without_daemon():
+            for path in kept(home):
+                remove(path)
+            for path in backup.iterdir():
+                copy(path, Path(home.root) / path.name)
+        here.until("This home is a copy, or a backup: nobody shares this terminal any more.")
+        until(lambda: host.run("shares", "--json").stdout.decode().strip() == "[]", "nothing is shared")
+        there.enter("typed-behind")
+        here.enter("alone")
+        here.until("alone")
+        assert not here.shows("typed-behind")
+    assert guest.run("join", "-d", link, check=False).returncode == 1
+    until(lambda: host.run("log", "verify", "work", check=False).returncode == 0, "its record is sound")
+
+
+def kept(home: Home) -> list[Path]:
+    """What a backup has."""
+    return [Path(home.archive), *Path(home.root).glob("catalogue.sqlite*")]
+
+
+def copy(path: Path, to: Path) -> None:
+    if path.is_dir():
+        shutil.copytree(path, to)
+    else:
+        shutil.copy2(path, to)
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
