@@ -173,7 +173,7 @@ class Machine:
             [*CCTM, *arguments],
             env=self.env,
             cwd=more.pop("cwd", self.cwd),
-            stdin=subprocess.DEVNULL,
+            stdin=more.pop("stdin", subprocess.DEVNULL),
             capture_output=True,
             timeout=timeout_s,
             check=False,

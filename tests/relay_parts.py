@@ -1,10 +1,10 @@
 """A relay's parts in one process, and a client that speaks to it: over memory here, over WebSockets in the
 end-to-end tests."""
 
-import io
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import trio
@@ -188,9 +188,10 @@ class MemorySocket:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise Closed from None
 
-    def offer(self, frame):
+    def offer(self, framed):
+        head = {126: 4, 127: 10}.get(framed[1], 2)
         try:
-            self._sending.send_nowait(frame)
+            self._sending.send_nowait(framed[head:])
         except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
             return False
         return True
@@ -224,7 +225,7 @@ class MemorySocket:
 class Parts:
     relay: Relay
     nursery: trio.Nursery
-    log: io.StringIO
+    journal: Path
     wall_us: list
 
     async def connect(self, key=HOST, channel=CHANNEL, invite=None, most=1_000):
@@ -245,24 +246,27 @@ class Parts:
         return client
 
     def lines(self):
-        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+        return [json.loads(line) for line in self.journal.read_text().splitlines()]
 
 
 @asynccontextmanager
 async def relay_parts(place, rates=None, tail_bytes=2**30, joining_bytes=2**30, **options):
     """A relay with its store in *place*."""
     path = str(place / "relay.sqlite")
-    metrics, wall_us, log = Metrics(), [1_700_000_000_000_000], io.StringIO()
+    metrics, wall_us = Metrics(), [1_700_000_000_000_000]
     store = Store(path, metrics)
     rooms = Rooms(
         Surroundings(store, Options(path, **options), metrics, lambda: wall_us[0], TailMemory(tail_bytes))
     )
-    relay = Relay(rooms, store, rates or Buckets(1e12, 1e12), Allowance(joining_bytes), metrics, Journal(log))
+    journal = place / "journal.txt"
+    allowance, buckets = Allowance(joining_bytes), rates or Buckets(1e12, 1e12)
     try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(store.run)
-            yield Parts(relay, nursery, log, wall_us)
-            nursery.cancel_scope.cancel()
+        with journal.open("ab") as lines:
+            relay = Relay(rooms, store, buckets, allowance, metrics, Journal(lines.fileno()))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(store.run)
+                yield Parts(relay, nursery, journal, wall_us)
+                nursery.cancel_scope.cancel()
     finally:
         store.close()
 

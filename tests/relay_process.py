@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import urllib.error
 import urllib.request
 from contextlib import asynccontextmanager
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.trio.client import connect
 
@@ -17,6 +19,18 @@ from cctm.relay.session import Closed
 from machine import CCTM
 from relay_parts import Client
 from samples import CHANNEL, HOST
+
+OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=relay"
+
+
+def make_certificate(place):
+    """The files of a certificate for 127.0.0.1 that vouches for itself, and of its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    cert, key = str(place / "cert.pem"), str(place / "key.pem")
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]
+    subprocess.run([*OPENSSL.split(), *more], check=True, capture_output=True)
+    return cert, key
 
 
 class RelayProcess:
@@ -114,7 +128,16 @@ async def dialled(address, key=HOST, channel=CHANNEL, shown_address=None, invite
     url = address.replace("http", "ws", 1) + "/sync/0"
     more = {} if ssl is None else {"ssl": ssl}
     async with connect(url, compression=None, max_size=MAX_MESSAGE, proxy=None, **more) as connection:
-        yield Client(Socket(connection), key, channel, shown_address or address, invite)
+        try:
+            yield Client(Socket(connection), key, channel, shown_address or address, invite)
+        finally:
+            let_go(connection)
+
+
+def let_go(connection):
+    """Let the library's reading task end with *connection*: it waits for ever if what came is not fetched."""
+    if connection.recv_flow_control is not None:
+        connection.resume_reading()
 
 
 @asynccontextmanager

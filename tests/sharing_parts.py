@@ -122,6 +122,22 @@ class Host:
         self.store(self.writer.append(kind, list(events), nonce(self._number() + 1_000)))
 
 
+class Own:
+    """A log of the host's, as its home has it: the first *size* entries, of which the first hashes may be forgotten."""
+
+    def __init__(self, host, log=None, size=None, *, is_written=True, forgotten=0):
+        self.log, self.is_written, self.forgotten = log or host.log, is_written, forgotten
+        heads = host.heads[self.log]
+        self._heads = heads if size is None else heads[: size + 1]
+
+    @property
+    def size(self):
+        return len(self._heads) - 1
+
+    def head_at(self, size):
+        return self._heads[size] if self.forgotten <= size < len(self._heads) else None
+
+
 class PureRelay:
     """Offers logs, and answers as §15.6 says. *has*: log → the records that are there."""
 

@@ -71,6 +71,7 @@ class OutputFolder:
         self._limit = remembered_bytes
         self._begin_anywhere = begin_anywhere
         self._is_honest = kept is Kept.FOLLOWED  # what is missing was never fetched
+        self._reached = 0  # how far the stream in force was at the newest keyframe that is here
         self._ends: dict[StreamId, int | None] = {}
         self._recent: deque[bytes] = deque()  # the bytes before `end`, without a hole
         self._recent_bytes = 0
@@ -81,8 +82,9 @@ class OutputFolder:
         match event:
             case Opened(stream=stream):
                 yield from self._change(stream)
-            case Keyframe(stream=stream) if stream is not None:
+            case Keyframe(stream=stream, offset=offset) if stream is not None:
                 yield from self._change(stream)
+                self._reached = max(self._reached, offset)
             case Output():
                 yield from self._output(event)
             case Gap(offset=offset, length=length):
@@ -91,6 +93,13 @@ class OutputFolder:
                 return
 
     def finish(self) -> Iterator[Piece]:
+        """Give out what was held back; no more of the stream in force comes."""
+        yield from self._release()
+        if self._is_honest and self.end is not None and self.end < self._reached:
+            yield Hole(self.stream, self.end, self._reached - self.end, declared=True)
+            self._jump(self._reached)
+
+    def _release(self) -> Iterator[Piece]:
         """Give out what was held back."""
         held, self._held, self._held_bytes = self._held, [], 0
         for output in held:
@@ -108,7 +117,7 @@ class OutputFolder:
             return
         yield from self.finish()
         self._ends[self.stream] = self.end
-        self.stream = stream
+        self.stream, self._reached = stream, 0
         self._jump(self._ends.get(stream, None if self._begin_anywhere else 0))
 
     def _output(self, output: Output) -> Iterator[Piece]:
@@ -118,7 +127,7 @@ class OutputFolder:
         if output.offset > self.end:
             self._hold(output)
             if self._held_bytes > self._limit:
-                yield from self.finish()
+                yield from self._release()
             return
         yield from self._join(output)
         while self._held and self._held[0].offset <= self.end:
@@ -131,7 +140,7 @@ class OutputFolder:
         self._held_bytes += len(output.data)
 
     def _gap(self, offset: int, length: int | None) -> Iterator[Piece]:
-        yield from self.finish()
+        yield from self._release()
         if self.end is not None and offset < self.end:
             # Repeated, or said of what another log has.
             if length is None or offset + length <= self.end:

@@ -26,6 +26,7 @@
     agent.py        the link to the user's SSH agent
     room.py         watches the free space
     sockets.py      non-blocking Unix sockets under trio
+    links/          relays: dialled, dialled again, fed; one of this home's own
 
 The way of a byte:  keeper ─► keeper_link ─► terminal ─┬─► views (raw clients at once, painted ones from the fold)
                                                        └─► recorder ─► storage thread ─► acknowledged to the keeper

@@ -13,6 +13,7 @@ Invariants: events are sealed in the order in which they were added; what was se
 given up with the process; `on_durable` tells only of what survives a power failure.
 """
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ from cctm.protocol.keys import (
 from cctm.protocol.log_writer import LogWriter
 from cctm.protocol.members import NOBODY, Members
 from cctm.protocol.sizes import NONCE_BYTES
+
+LOG = logging.getLogger(__name__)
 
 BATCH_BYTES: Final = 64 * 1024
 BATCH_US: Final = 8_000
@@ -176,6 +179,11 @@ class Recorder:
     def log(self) -> LogRef | None:
         """The log that is being written, once it was begun."""
         return self._ref
+
+    @property
+    def predecessor(self) -> LogHead | None:
+        """The end of the log before the one that is being written."""
+        return self._predecessor
 
     @property
     def offset(self) -> int:
@@ -368,3 +376,12 @@ class Recorder:
             sync=sync,
         )
         self._handed = offset
+
+    def _pass_on(self, batch: Batch) -> None:
+        assert self.on_sealed is not None
+        try:
+            self.on_sealed(batch)
+        except Exception:
+            # Whoever follows the record has lost its place; the record goes on.
+            LOG.exception("what channel %s records is passed on no longer", batch.ref.channel.hex()[:8])
+            self.on_sealed = None

@@ -83,6 +83,8 @@ class Session:
             case requests.Input(data):
                 if view is not None and view.drives:
                     await self._type(view, data)
+                elif view is not None:
+                    view.say("You only watch here: what you type goes nowhere.")
             case requests.Resize(cols, rows):
                 if view is not None and _is_size(cols, rows):
                     self._resizing.offer(within_limits(cols, rows))

@@ -4,6 +4,7 @@
     server.py    the WebSocket server: who may connect, health and metrics
     websocket.py one WebSocket of the library
     session.py   one connection: a task that receives, a task that sends
+    framing.py   the frame of a message that goes to many
     outbox.py    what waits to be sent to it
     rooms.py     all channels in use
     room.py      one of them: who is connected, and what goes from whom to whom

@@ -90,6 +90,10 @@ class Cursors:
         self._tails[cursor.tail.log] = cursor
         return len(self._tails) <= MOST_TAILS
 
+    def of(self, log: LogId) -> Cursor | None:
+        """Where this reader follows *log*; None: it does not."""
+        return self._tails.get(log)
+
     def first(self, cursor: Cursor) -> None:
         """Read at *cursor* before all others."""
         self._fetches.insert(0, cursor)

@@ -3,8 +3,8 @@
     receipts, then control messages, then live messages
 
 Bounded: receipts by the number of logs, of each the newest; live messages by their number and bytes, the oldest is
-dropped; control messages answer what the other side sent. The last of the control messages may be a refusal, and
-then nothing follows it.
+dropped; control messages answer what the other side sent. The last of the control messages may be a refusal: then
+live messages go before it, as one of them may say why, and nothing follows it.
 """
 
 from collections import deque
@@ -43,14 +43,14 @@ class Outbox:
             self._metrics.live_dropped += 1
 
     def next(self, *, is_ending: bool) -> bytes | None:
-        """What is to be sent next; once the connection is ending, nothing behind the last control message."""
+        """What is to be sent next; once the connection is ending, the last control message last."""
+        if self._live and (is_ending or not (self._receipts or self._control)):
+            frame = self._live.popleft()
+            self._live_bytes -= len(frame)
+            return frame
         if self._receipts and (self._control or not is_ending):
             state = self._receipts.pop(next(iter(self._receipts)))
             return TABLE.encode(Stored(state.log, state.size, state.head))
         if self._control:
             return self._control.popleft()
-        if self._live and not is_ending:
-            frame = self._live.popleft()
-            self._live_bytes -= len(frame)
-            return frame
         return None

@@ -1,6 +1,6 @@
 """A room: one channel in use. Who is connected, and what goes from whom to whom.
 
-    append ─► verified ─► Tail ─┬─► readers are woken, and pull
+    append ─► verified ─► Tail ─┬─► readers: sent to at once where the socket is empty, or else woken to pull
                                 └─► store ─► committed ─► receipts
     live   ─► from members to the owner's connections, from the owner to one or all
     access ─► in force at once ─► stored ─► AccessStored
@@ -40,7 +40,7 @@ from cctm.relay.metrics import Metrics
 from cctm.relay.options import Options
 from cctm.relay.refusals import RefusedError
 from cctm.relay.store import Maker, Outcome, Store
-from cctm.relay.tail import Tail
+from cctm.relay.tail import News, Tail
 
 MOST_LOGS: Final = 16_384  # of one channel
 ROWS: Final = 4_096  # in one message
@@ -67,8 +67,8 @@ class Peer(Protocol):
     def live(self, frame: bytes) -> None:
         """Send a live message, if there is room."""
 
-    def wake(self) -> None:
-        """There may be records for it."""
+    def news(self, news: News) -> None:
+        """There are records for it, if it follows their log."""
 
     def allow(self, verbs: Verb) -> None:
         """It may do this from now on."""
@@ -208,8 +208,9 @@ class Room:
             await self._compare(tail, run.first, known)
             fresh = run.records[len(known) :]
             if fresh:
+                first = tail.size
                 self._take(peer, tail, fresh)
-                await self._wake_readers()
+                await self._tell_readers(tail.news(first))
             self._appenders.setdefault(run.log, set()).add(peer)
             if tail.stored == tail.size:
                 peer.receipt(tail.state)
@@ -260,11 +261,11 @@ class Room:
             lambda outcome: self._written(outcome, lambda: self._note_stored(tail, state)),
         )
 
-    async def _wake_readers(self) -> None:
-        # Also when the sender goes in the middle of it: who is not woken now would wait for the next record.
+    async def _tell_readers(self, news: News) -> None:
+        # Also when the sender goes in the middle of it: who is not told now would wait for the next record.
         with trio.CancelScope(shield=True):
             for number, reader in enumerate(list(self.peers), 1):
-                reader.wake()
+                reader.news(news)
                 if number % _AT_ONCE == 0:  # whoever else has something to do does it
                     await trio.lowlevel.checkpoint()
 

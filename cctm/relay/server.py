@@ -30,12 +30,11 @@ from cctm.relay.limits import Buckets
 from cctm.relay.options import Options
 from cctm.relay.refusals import RefusedError
 from cctm.relay.session import Relay, Session
-from cctm.relay.websocket import WebSocket
+from cctm.relay.websocket import CLOSE_S, WebSocket
 
 PATH: Final = "/sync/0"
 PING_S: Final = 25.0  # proxies drop what is silent for a minute
 PING_TIMEOUT_S: Final = 60.0  # behind a message that a slow line takes long for
-CLOSE_S: Final = 5.0
 OPEN_S: Final = 10.0
 QUEUED_MESSAGES: Final = 1  # received and not yet looked at
 NEW_S: Final = 10.0  # in which one address may open as many connections as it may have
@@ -142,11 +141,15 @@ class Server:
         host, port = connection.local_address[:2]
         names = own_names(self._scheme, host, port, self._options.origins)
         serving = Serving(secrets.token_bytes(NONCE_BYTES), names)
-        session = Session(WebSocket(connection), serving, self._relay)
+        socket = WebSocket(connection)
+        session = Session(socket, serving, self._relay)
         self._sessions.add(session)
         self._of_address[client] += 1
         try:
-            await session.run()
+            try:
+                await session.run()
+            finally:
+                await socket.aclose()
         except* Exception as errors:  # noqa: BLE001  whatever it is, it takes no other connection down
             self._relay.journal.note("failed", error=_named(errors))
         finally:

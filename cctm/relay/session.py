@@ -49,7 +49,7 @@ from cctm.relay.refusals import RefusedError
 from cctm.relay.room import Room
 from cctm.relay.rooms import Rooms
 from cctm.relay.store import Store
-from cctm.relay.tail import Tail
+from cctm.relay.tail import News, Tail
 
 HANDSHAKE_S: Final = 10.0
 ENDING_S: Final = 5.0
@@ -69,8 +69,8 @@ class Socket(Protocol):
     async def send(self, frame: bytes) -> None:
         """Send a message, and what `offer` left. Raises Closed."""
 
-    def offer(self, frame: bytes) -> bool:
-        """Send a message if nothing has to be waited for; False: it was not sent."""
+    def offer(self, framed: bytes) -> bool:
+        """Send a message, framed already, if nothing has to be waited for; False: it was not sent."""
 
     @property
     def has_next(self) -> bool:
@@ -137,10 +137,21 @@ class Session:
         self._outbox.live(frame)
         self._wake.set()
 
-    def wake(self) -> None:
-        # Most readers are level, and their sockets empty: no task needs to run for them.
-        if self._wake.is_set() or not self._is_waiting or not self._push():
+    def news(self, news: News) -> None:
+        if not self._is_waiting or self._wake.is_set():
             self._wake.set()
+            return
+        # It waits, so it is level with all that it follows, and only this log is news. Most readers' sockets are empty,
+        # too: no task needs to run for them.
+        cursor = self._cursors.of(news.tail.log)
+        if cursor is None:
+            return
+        if cursor.next == news.first and news.framed is not None and self._socket.offer(news.framed):
+            cursor.next = news.end
+            self._relay.metrics.sent_bytes += len(news.framed)
+            if not self._socket.has_rest:
+                return
+        self._wake.set()
 
     def allow(self, verbs: Verb) -> None:
         if self.verbs & ~verbs:
@@ -359,19 +370,6 @@ class Session:
         cursor.next += number
         if cursor.is_over and cursor.next >= cursor.asked_end:
             self._cursors.finish(cursor)
-
-    def _push(self) -> bool:
-        """Send records, as far as that needs no waiting. Whether nothing is left to be done."""
-        while (cursor := self._cursors.next()) is not None:
-            if cursor.lags or not cursor.has_more or cursor.next < cursor.tail.first:
-                return False
-            records = cursor.tail.from_memory(cursor.next, cursor.until)
-            frames = cursor.tail.frames(cursor.next, records)
-            if len(frames) > 1 or not self._socket.offer(frames[0]):
-                return False
-            self._relay.metrics.sent_bytes += len(frames[0])
-            self._advance(cursor, len(records))
-        return not self._socket.has_rest
 
     def _finish(self, cursor: Cursor) -> bytes:
         self._cursors.finish(cursor)

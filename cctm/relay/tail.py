@@ -13,6 +13,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from cctm.protocol.entry import EntryKind, Sealed, decode_open_body_untrusted
@@ -21,9 +22,20 @@ from cctm.protocol.log import LogVerifier
 from cctm.protocol.sync.messages import MAX_RECORDS_BYTES, TABLE, LogRow
 from cctm.protocol.sync.records import Records, cut_entries
 from cctm.relay.database import LogState
+from cctm.relay.framing import framed
 
 TAIL_BYTES: Final = 2 * 1024 * 1024
 _SHARED_FRAMES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Records of *tail* that just came: *first* … *end* - 1; *framed*: all of them in one message, if they fit."""
+
+    tail: "Tail"
+    first: int
+    end: int
+    framed: bytes | None
 
 
 class Tail:
@@ -136,3 +148,10 @@ class Tail:
                 if len(self._frames) > _SHARED_FRAMES:
                     self._frames_bytes -= len(self._frames.popitem(last=False)[1][0])
         return frames
+
+    def news(self, first: int) -> News:
+        """Of what came from *first* on."""
+        records = self.from_memory(first, self.size)
+        messages = self.frames(first, records)
+        is_one = first + len(records) == self.size and len(messages) == 1
+        return News(self, first, self.size, framed(messages[0]) if is_one else None)

@@ -1,14 +1,18 @@
 """A connection of the `websockets` library, as a session uses it.
 
     send    through the library: waits until the socket takes it
-    offer   past the library, for a small message to a reader whose socket is empty: one system call, no task. What the
-            socket does not take of it goes to the front of what the library is to send next.
+    offer   past the library, for a reader whose socket is empty: one system call, no task. The bytes are framed once
+            for all readers; what the socket does not take of them, the library is to send next, without a copy.
+
+Whoever has not taken a message within a minute is gone. The library's pings do not notice: they wait to be sent.
 
 `offer` reaches into the library, whose version is pinned to one major for that: `protocol.writes` is what is to be
 sent, and `send_lock` is held while something is being sent. Both are looked at and left without a checkpoint between.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import trio
@@ -18,7 +22,8 @@ from websockets.trio.server import ServerConnection
 
 from cctm.relay.session import Closed
 
-MOST_OFFERED_BYTES: Final = 32 * 1024
+STUCK_S: Final = 60.0  # for one message
+CLOSE_S: Final = 5.0
 
 
 class WebSocket:
@@ -26,7 +31,11 @@ class WebSocket:
 
     def __init__(self, connection: ServerConnection) -> None:
         self._connection = connection
-        self._stream = connection.stream if isinstance(connection.stream, trio.SocketStream) else None
+        self._protocol = connection.protocol
+        # Under TLS a system call sends nothing that anybody understands. The descriptor is asked for each time: once
+        # the socket is closed, its number is another connection's.
+        stream = connection.stream
+        self._descriptor = stream.socket.fileno if isinstance(stream, trio.SocketStream) else None
 
     async def receive(self) -> bytes | str:
         try:
@@ -34,29 +43,28 @@ class WebSocket:
         except ConnectionClosed:
             raise Closed from None
 
-    async def send(self, frame: bytes) -> None:
-        try:
-            await self._connection.send(frame)
-        except ConnectionClosed:
-            raise Closed from None
+    async def send(self, message: bytes) -> None:
+        with self._patience():
+            try:
+                await self._connection.send(message)
+            except ConnectionClosed:
+                raise Closed from None
 
-    def offer(self, frame: bytes) -> bool:
-        connection = self._connection
+    def offer(self, framed: bytes) -> bool:
+        protocol = self._protocol
         if (
-            self._stream is None  # under TLS a system call sends nothing that anybody understands
-            or len(frame) > MOST_OFFERED_BYTES
-            or connection.protocol.state is not State.OPEN
-            or connection.protocol.writes
-            or connection.send_lock.locked()
+            self._descriptor is None
+            or protocol.writes
+            or protocol.state is not State.OPEN
+            or self._connection.send_lock.locked()
         ):
             return False
-        data = _head(len(frame)) + frame
         try:
-            sent = os.write(self._stream.socket.fileno(), data)
+            sent = os.write(self._descriptor(), framed)
         except OSError:  # it is full, or broken: the library will see
             return False
-        if sent < len(data):
-            connection.protocol.writes.append(data[sent:])
+        if sent < len(framed):
+            protocol.writes.append(memoryview(framed)[sent:])  # type: ignore[arg-type]  # it is sent as it is
         return True
 
     @property
@@ -65,17 +73,26 @@ class WebSocket:
 
     @property
     def has_rest(self) -> bool:
-        return bool(self._connection.protocol.writes)
+        return bool(self._protocol.writes)
 
     async def flush(self) -> None:
-        try:
-            await self._connection.send_data()
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-            raise Closed from None
+        with self._patience():
+            try:
+                await self._connection.send_data()
+            except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+                raise Closed from None
 
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        with trio.move_on_after(STUCK_S) as patience:
+            yield
+        if patience.cancelled_caught:
+            raise Closed
 
-def _head(size: int) -> bytes:
-    """The head of a final, unmasked, binary frame (RFC 6455 §5.2)."""
-    if size < 126:
-        return bytes((0x82, size))
-    return b"\x82\x7e" + size.to_bytes(2, "big")
+    async def aclose(self) -> None:
+        """Close it. Who does not hear that is not waited for: the library does so for as long as its socket is full."""
+        with trio.move_on_after(CLOSE_S):
+            await self._connection.aclose()
+        # Its reading task, if it waits until what came is fetched, would wait for ever, and hold the connection.
+        if self._connection.recv_flow_control is not None:
+            self._connection.resume_reading()

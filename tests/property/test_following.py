@@ -11,7 +11,7 @@ from cctm.protocol.sync import messages as m
 from cctm.protocol.sync.followed import Doubt
 from cctm.protocol.sync.uploading import AppendFrom, Uploading
 from samples import CHANNEL, HOST
-from sharing_parts import DEVICE, GUEST, LINK, Host, PureRelay, Reader
+from sharing_parts import DEVICE, GUEST, LINK, Host, Own, PureRelay, Reader
 
 pytestmark = pytest.mark.untraced
 
@@ -127,19 +127,6 @@ def test_over_any_relays_with_any_faults_a_reader_ends_with_what_the_host_printe
 
 
 # --- its way to a relay
-
-
-class Own:
-    def __init__(self, host, log):
-        self.log, self.is_written = log, log == host.log
-        self._heads = host.heads[log]
-
-    @property
-    def size(self):
-        return len(self._heads) - 1
-
-    def head_at(self, size):
-        return self._heads[size]
 
 
 CUTS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 40)), max_size=5)

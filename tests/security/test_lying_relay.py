@@ -18,7 +18,7 @@ from cctm.protocol.sync.following import MAX_HELD_BYTES
 from cctm.protocol.sync.records import Records, cut_entries
 from cctm.protocol.sync.uploading import AppendFrom, Uploading
 from samples import CHANNEL, HOST, MEMBER, drawn
-from sharing_parts import DEVICE, LINK, Host, PureRelay, Reader, forked
+from sharing_parts import DEVICE, LINK, Host, Own, PureRelay, Reader, forked
 
 REFUSED = (MalformedError, ChainError)
 PRINTED = b"first second third "
@@ -330,19 +330,6 @@ def test_a_predecessor_that_was_not_written_is_told_as_a_fork():
 
 
 # --- it says that it stored and did not; it names logs that are not there
-
-
-class Own:
-    def __init__(self, host):
-        self.log, self.is_written = host.log, True
-        self._heads = host.heads[host.log]
-
-    @property
-    def size(self):
-        return len(self._heads) - 1
-
-    def head_at(self, size):
-        return self._heads[size]
 
 
 def test_what_was_said_to_be_stored_is_sent_again_if_it_is_not_offered_next_time():

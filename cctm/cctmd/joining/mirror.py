@@ -21,6 +21,7 @@ from cctm.archive.catalogue import Ended, Joined
 from cctm.archive.storage import LogRef
 from cctm.cctmd.building import Settling, build_fold
 from cctm.cctmd.joining.banner import Standing, banner
+from cctm.cctmd.joining.early import Early
 from cctm.cctmd.joining.keeping import Keeping, Reached
 from cctm.cctmd.joining.watermark import decode_known_untrusted, encode_known
 from cctm.cctmd.recorder import Screen
@@ -33,6 +34,7 @@ from cctm.protocol.access import Role
 from cctm.protocol.control import replies
 from cctm.protocol.control.values import FloorAction, Reason
 from cctm.protocol.events import Event, Keyframe
+from cctm.protocol.ids import channel_id
 from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, KeyId, StreamId, WriterId
 from cctm.protocol.live import effects as driving
 from cctm.protocol.live.driver import Driver
@@ -109,6 +111,8 @@ class Mirror(Stage):
         self._driver_keys: DeviceKeys | None = None
         self.outgoing: Callable[[Live | Fetch | Tail], None] | None = None  # while there is a connection
         self.role = Role.VIEWER
+        self._early = Early()
+        self._has_typed = False  # could have: there was a session
         self.host_name = ""  # what the host calls it
         self.argv: tuple[bytes, ...] = ()
         self.is_given_up = False  # another took its place, or it was removed: what it knows counts no more
@@ -222,6 +226,7 @@ class Mirror(Stage):
         if self.driver is not None:
             now_us = self._services.clock.now_us()
             self._perform(self.driver.take_untrusted(data, now_us, self.secrets))
+            self._type_early()
 
     def perform(self, effects: Sequence[Effect]) -> None:
         """Do what the follower says, in its order; what is to be stored, behind the rest."""
@@ -347,6 +352,15 @@ class Mirror(Stage):
                     self._parted = None
                     self._tell_holder()
 
+    def _type_early(self) -> None:
+        """Send what was typed before there was a session, if that is not long ago."""
+        if self.driver is not None and self.driver.can_type and not self._has_typed:
+            self._has_typed = True
+            now_us = self._services.clock.now_us()
+            data = self._early.take(now_us)
+            if data:
+                self._perform(self.driver.type(data, self.taken, now_us))
+
     def _tell_holder(self) -> None:
         people = self.people()
         if people.holder != self._holder:
@@ -358,10 +372,13 @@ class Mirror(Stage):
         if self.driver is None or not self.is_connected:
             viewer.say(NOT_TYPED)
             return
-        if not self.is_oneself:
-            viewer.say(LOSSES[Loss.NOT_YET])
-            return
-        self._perform(self.driver.type(data, self.taken, now_us))
+        if self.role >= Role.DRIVER and not self._has_typed and not self.driver.can_type:
+            if not self._early.put(data, now_us):
+                viewer.say(LOSSES[Loss.FULL].format("byte"))
+        elif not self.is_oneself:
+            viewer.say(LOSSES[Loss.VIEWER if self.role < Role.DRIVER else Loss.NOT_YET].format("byte"))
+        else:
+            self._perform(self.driver.type(data, self.taken, now_us))
         self._fit(self._sizing.typed(viewer, now_us))
 
     @property
@@ -399,17 +416,27 @@ class Mirror(Stage):
         self._perform(self.driver.floor(wish, self._services.clock.now_us()))
 
     def people(self) -> replies.Presence:
-        """Who is in it, as the host said last."""
-        pulse = None if self.driver is None else self.driver.pulse
-        if pulse is None:
-            return replies.Presence([], self._own.sign_public, None)
+        """The guests who are in it, and who has the keyboard, as the host said last."""
+        own = self._own.sign_public
+        answered = None if self.driver is None else self.driver.hailing.answered
+        if answered is None:
+            return replies.Presence([], own, None)
+        wall_us = self._services.clock.wall_us()
         rows = [
             replies.PersonRow(
-                person.who, person.label, int(person.role), b"", person.since_us, person.idle_us, None
+                person.who,
+                person.label,
+                int(person.role),
+                b"",
+                max(0, wall_us - person.since_us),
+                person.idle_us,
+                answered.round_trip_us if person.who == own else None,
             )
-            for person in pulse.people
+            for person in answered.pulse.people
         ]
-        return replies.Presence(rows, self._own.sign_public, pulse.holder or None)
+        holder = answered.pulse.holder
+        is_host = channel_id(WriterId(holder)) == self.channel
+        return replies.Presence(rows, own, b"" if is_host else holder or None)
 
     def say_goodbye(self) -> None:
         """Nobody looks any more: the host need not wait until it misses us."""

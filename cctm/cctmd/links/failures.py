@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Final
 
+import trio
 from websockets.exceptions import InvalidStatus
 
 from cctm.protocol.errors import CctmError
@@ -63,6 +64,8 @@ def unreachable(origin: Origin, error: BaseException) -> LinkError:
         meant = _meaning(origin, cause)
         if meant is not None:
             return meant
+    if any(isinstance(cause, trio.BrokenResourceError) for cause in _causes(error)):
+        return cut(origin)
     if isinstance(error, OSError):
         return LinkDownError(f"{origin} cannot be reached: {_reason(error)}.", "It is tried again.")
     return LinkError(f"{origin} is no relay.", "Check the address.")
@@ -87,6 +90,8 @@ def _meaning(origin: Origin, cause: BaseException) -> LinkError | None:
             return LinkDownError(f"Nothing listens at {origin}.", "Is the relay running?")
         case TimeoutError():
             return silent(origin)
+        case EOFError():
+            return cut(origin)
         case _:
             return None
 

@@ -11,7 +11,7 @@
 
 - Output may leave before it is stored. Open, grant, keyframe, control and close leave when they are on the disk, and
   so does what comes behind them (SPEC.md §4, DESIGN §4): nobody learns of a state that a crash takes back.
-- 512 KiB of a channel are held, and nothing while nobody takes it: a relay that is slow, stopped or away costs no
+- 256 KiB of a channel are held, and nothing while nobody takes it: a relay that is slow, stopped or away costs no
   memory. What is not held leaves from the archive, once it is there.
 - `sealed` and `durable` never wait.
 - The newest log goes first: its readers are those who watch. One that cannot be read on the disk holds up no other.
@@ -33,7 +33,7 @@ from cctm.protocol.ids import Digest, LogId
 from cctm.protocol.sync.messages import MAX_RECORDS_BYTES
 from cctm.protocol.sync.records import Records
 
-HELD_BYTES: Final = 512 * 1024
+HELD_BYTES: Final = 256 * 1024
 
 
 @dataclass(slots=True, eq=False)

@@ -22,6 +22,7 @@ from cctm.cctmd.links.outgoing import Outgoing
 from cctm.cctmd.links.retrying import Retrying
 from cctm.cctmd.links.upload import Host, Upload
 from cctm.cctmd.links.urgent import Urgent
+from cctm.home import HomeError
 from cctm.protocol.errors import MalformedError, RemoteError
 from cctm.protocol.ids import WriterId
 from cctm.protocol.keys import ChannelId, WriterKey
@@ -54,7 +55,7 @@ class Uplink:
         """
         Args:
             key: of the channel's owner.
-            where: asked each time before it dials; may raise LinkError.
+            where: asked each time before it dials; may raise LinkError or HomeError.
         """
         self._channel = channel
         self._key = key
@@ -122,7 +123,7 @@ class Uplink:
                         await upload.take_stock()
                         self._be_up(upload)
                         await upload.run()
-            except* (LinkError, RemoteError) as group:
+            except* (LinkError, HomeError, RemoteError) as group:
                 errors += _each(group)
             except* Exception as group:
                 LOG.exception("the connection for terminal %s failed", self._channel.hex()[:8])
@@ -153,6 +154,8 @@ class Uplink:
 def _in_words(error: BaseException) -> LinkError:
     if isinstance(error, LinkError):
         return error
+    if isinstance(error, HomeError):
+        return LinkError(error.what, error.advice)
     what = error.what if isinstance(error, MalformedError) else "an entry that was not signed"
     return LinkError(
         f"The relay does not keep to the protocol: {what}.", "Use another, or versions that fit."

@@ -70,7 +70,8 @@ class Shared:
         self.lock = trio.Lock()  # held by whoever changes the members
         self._services = services
         keys = terminal.recorder.keys
-        self._known: set[LogId] = set()
+        self._known: set[LogId] = set()  # every log of ours
+        self._shown: set[LogId] = set()  # those that were begun while this runs
         self._head: LogHead | None = None  # of the newest log, on disk
         self._roster: dict[WriterId, Member] = {}
         self._enlisting: list[Enlist] = []
@@ -120,7 +121,7 @@ class Shared:
         self._known |= {ref.log for ref, _ in stored}
         first = self.members.first_generation
         for ref, size in stored:
-            if size and ref.generation >= first:
+            if size and ref.generation >= first and ref.log not in self._shown:
                 self.outgoing.known(ref, size)
 
     def attach(self) -> None:
@@ -137,10 +138,13 @@ class Shared:
 
     def _sealed(self, batch: Batch) -> None:
         self._known.add(batch.ref.log)
-        self.outgoing.sealed(batch.ref, batch.first, batch.records, needs_disk=batch.waits)
+        if batch.first == 0:  # a log that was begun before goes to nobody
+            self._shown.add(batch.ref.log)
+        if batch.ref.log in self._shown:
+            self.outgoing.sealed(batch.ref, batch.first, batch.records, needs_disk=batch.waits)
 
     def _durable(self, durable: Durable) -> None:
-        if durable.head.log in self._known:
+        if durable.head.log in self._shown:
             self._head = durable.head
             behind = Position(durable.head.size, durable.place.segment, durable.place.end)
             self.outgoing.durable(durable.head.log, durable.head.size, behind)

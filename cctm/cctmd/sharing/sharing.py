@@ -189,12 +189,21 @@ class Sharing:
             epoch=epoch,
             expires_us=request.expires_us,
         )
-        if request.history and not members.shows_the_past:
-            shared.known(await self._stored(terminal.channel))
+        before = terminal.recorder.log
         await shared.change(members.with_link(link), owed=owed, rotates=rotates)
+        if request.history and not members.shows_the_past:
+            await self._show_the_past(shared, before)
         if members.has_floor and not shared.gate.holder:
             shared.perform(shared.gate.give(keys.writer.public, shared.moment()))
         return encode_link(Link(origin, terminal.channel, secret, link.generation, link.epoch))
+
+    async def _show_the_past(self, shared: Shared, left: LogRef | None) -> None:
+        """Have the relay get the logs begun before it was shared; of *left* the catalogue need not know all."""
+        sizes = dict(await self._stored(shared.terminal.channel))
+        end = shared.terminal.recorder.predecessor
+        if left is not None and end is not None and end.log == left.log:
+            sizes[left] = end.size
+        shared.known(list(sizes.items()))
 
     async def unshare(self, request: requests.Unshare) -> None:
         """Revoke a link and its guests, or all.

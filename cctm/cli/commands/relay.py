@@ -1,25 +1,24 @@
-"""`cctm relay`: serve as one, invite to it, use one."""
+"""`cctm relay`: serve as one, invite to it, and say which one this home uses."""
 
 import json
 import os
 import re
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from cctm.cli.errors import MistakeError, UserError
 from cctm.cli.group import Group
-from cctm.cli.parameters import asked_secretly
 from cctm.home import Home
 from cctm.launch import python_command
 from cctm.protocol.errors import MalformedError
-from cctm.protocol.origin import decode_origin_untrusted
+from cctm.protocol.origin import Origin, decode_origin_untrusted
 from cctm.relay_choice import RelayChoice, forget_choice, load_choice, save_choice
 
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):([0-9]{1,5})")
 _SIZE = re.compile(r"([0-9]{1,12})(?: ?([KMGT])(?:iB|B)?)?")
-OWN_RELAY = "This machine passes on what it shares, by itself. `cctm relay use URL` chooses a relay."
+MAX_INVITE: Final = 256
 _UNITS = {None: 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -40,7 +39,7 @@ class _Address(click.ParamType[tuple[str, int]]):
         return match[1].strip("[]"), int(match[2])
 
 
-class _Origin(click.ParamType[str]):
+class _Origin(click.ParamType[Origin]):
     name = "URL"
 
     def convert(
@@ -48,9 +47,9 @@ class _Origin(click.ParamType[str]):
         value: Any,  # noqa: ANN401
         param: click.Parameter | None,
         ctx: click.Context | None,
-    ) -> str:
+    ) -> Origin:
         try:
-            return str(decode_origin_untrusted(value))
+            return decode_origin_untrusted(value)
         except MalformedError:
             raise MistakeError(
                 f"{value!r} is no address of a relay.", "Write https://relay.example, for example."
@@ -119,7 +118,7 @@ def command() -> None:
 )
 def serve(
     listen: tuple[str, int],
-    origins: tuple[str, ...],
+    origins: tuple[Origin, ...],
     store: str | None,
     tls_cert: str | None,
     tls_key: str | None,
@@ -139,7 +138,7 @@ def serve(
         "store": _store(store),
         "host": host,
         "port": port,
-        "origins": origins,
+        "origins": [str(origin) for origin in origins],
         "tls_cert": tls_cert,
         "tls_key": tls_key,
         "behind_proxy": behind_proxy,
@@ -170,30 +169,45 @@ def invite(store: str | None, uses: int, days: int | None) -> None:
 
 
 @command.command(epilog="Example: cctm relay use https://relay.example")
-@click.argument("url", metavar="[URL]", default=None, type=_Origin())
-@click.option("--invite", "is_invited", is_flag=True, help="Ask for an invite, which the relay wants to see.")
-@click.option(
-    "--none", "is_none", is_flag=True, help="None: this machine passes on what it shares, by itself."
-)
-def use(url: str | None, is_invited: bool, is_none: bool) -> None:  # noqa: FBT001
-    """Share terminals through the relay at URL; without URL, say which it is.
+@click.argument("url", type=_Origin(), required=False)
+@click.option("--invite", "is_invited", is_flag=True, help="Ask for an invite, which this relay wants.")
+@click.option("--none", "is_none", is_flag=True, help="Use none: share through this machine itself.")
+def use(url: Origin | None, is_invited: bool, is_none: bool) -> None:  # noqa: FBT001
+    """Choose the relay that terminals are shared through; without URL, print it.
 
-    The invite is asked for, and not shown; it may come on standard input. Terminals that are shared already stay where
-    they are.
+    An invite is asked for, or read from standard input (`cctm relay use URL --invite < FILE`), so that no list of
+    processes shows it. What is shared already stays where it is.
     """
+    if is_none and (url is not None or is_invited):
+        raise MistakeError("--none stands alone.", "Leave out the rest, or --none.")
+    if is_invited and url is None:
+        raise MistakeError("URL is missing.", "An invite is for a relay: cctm relay use URL --invite")
     home = Home.locate(os.environ)
-    if (url is not None and is_none) or (url is None and is_invited):
-        raise MistakeError("Which relay is not clear.", "Say URL, URL and --invite, or --none.")
+    home.prepare()
     if is_none:
         forget_choice(home)
-        click.echo(OWN_RELAY, err=True)
     elif url is not None:
-        home.prepare()
-        invite = asked_secretly("The invite").encode() if is_invited else None
-        save_choice(home, RelayChoice(decode_origin_untrusted(url), invite))
+        save_choice(home, RelayChoice(url, _ask_for_invite() if is_invited else None))
     else:
         choice = load_choice(home)
-        click.echo(OWN_RELAY if choice is None else str(choice.origin), err=choice is None)
+        if choice is None:
+            raise UserError(
+                "No relay was chosen: terminals are shared through this machine itself.",
+                "To choose one: cctm relay use URL",
+            )
+        click.echo(choice.origin)
+
+
+def _ask_for_invite() -> bytes:
+    """The invite, which is not shown while it is typed."""
+    if sys.stdin.isatty():
+        text = click.prompt("Invite", hide_input=True, err=True)
+    else:
+        text = sys.stdin.readline(MAX_INVITE + 2)
+    invite = text.strip()
+    if not invite or not invite.isascii() or len(invite) > MAX_INVITE or not invite.isprintable():
+        raise UserError("That is no invite.", "The relay's operator makes one: cctm relay invite")
+    return str(invite).encode()
 
 
 def _store(given: str | None) -> str:

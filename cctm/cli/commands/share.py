@@ -30,7 +30,11 @@ from cctm.protocol.link import decode_link_untrusted
     metavar="AGE",
     help="Revoke it by itself after 30m, 2h, 7d (s, m, h, d or w).",
 )
-@click.option("--floor", is_flag=True, help="One at a time types; Ctrl+B r hands the keyboard over.")
+@click.option(
+    "--floor",
+    is_flag=True,
+    help="One at a time types; Ctrl+B r passes the keyboard on. Say it with the first link.",
+)
 @click.option("--qr", is_flag=True, help="Show a QR code of the link, too.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object.")
 def command(

@@ -1,7 +1,7 @@
 """What a gate is told, and what it decides: values (SPEC.md §16.5–16.7)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
@@ -65,7 +65,7 @@ class Type:
     """Write *data* to the PTY now, and record who typed it."""
 
     who: WriterId
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

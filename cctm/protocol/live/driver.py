@@ -152,7 +152,7 @@ class Driver:
         if self._frames is not None and self._frames.went_astray(pulse.session, asked):
             effects += self._end(Loss.UNKNOWN)
         if asked.begin and pulse.life is Life.BEGUN:
-            self._frames = Frames(pulse.session, asked.sent_us)
+            self._frames = Frames(pulse.session)
             self._owes_window = self._window is not None
         return effects + self._say_window(now_us) + self._say_enrol() + self._flush(now_us)
 

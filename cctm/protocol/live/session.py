@@ -25,7 +25,6 @@ class Frames:
     """One session, as its driver sees it."""
 
     id: bytes
-    began_us: int  # when the hail was sent that it came of
     ran: int = 0
     _sizes: deque[int] = field(default_factory=deque)  # of the frames that were sent and did not run yet
 
@@ -53,7 +52,7 @@ class Frames:
 
     def went_astray(self, session: bytes, asked: Asked) -> bool:
         """Whether the host, which names *session* in its answer to *asked*, forgot ours, or lost a frame of it."""
-        return asked.sent_us > self.began_us and (session != self.id or self.ran < asked.frames)
+        return session != self.id or self.ran < asked.frames
 
 
 class Queue:

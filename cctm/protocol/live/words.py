@@ -15,7 +15,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, TypeAlias
 
@@ -57,7 +57,7 @@ class Input:
     k: int
     lease: int
     seen: int
-    data: bytes
+    data: bytes = field(repr=False)  # it may be a password
 
 
 @dataclass(frozen=True, slots=True)

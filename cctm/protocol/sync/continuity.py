@@ -8,7 +8,7 @@
 
 - Between two `Shown`, output is without a hole, and each byte of it comes once; what came first wins.
 - While it is lost nothing is told of output and sizes: what they belong to is not on the screen.
-- At most 4 MiB are remembered to compare repeated output with: the keeper never repeats more.
+- About 4 MiB are remembered to compare repeated output with: the keeper never repeats more.
 """
 
 from collections import deque
@@ -21,6 +21,37 @@ from cctm.protocol.keys import StreamId
 from cctm.protocol.sync.followed import Doubt, Shown
 
 REMEMBERED_BYTES: Final = 4 << 20
+_PIECE_BYTES: Final = 16 << 10
+
+
+class _Recent:
+    """The end of the output, in pieces that are neither copied when they are large nor many when they are small."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[bytes] = deque()
+        self._bytes = 0  # in them
+        self._small = bytearray()
+
+    def add(self, data: bytes) -> None:
+        if len(data) < _PIECE_BYTES:
+            self._small += data
+            if len(self._small) < _PIECE_BYTES:
+                return
+            data = b""
+        if self._small:
+            self._push(bytes(self._small))
+            self._small = bytearray()
+        if data:
+            self._push(data)
+
+    def _push(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._bytes += len(piece)
+        while self._bytes - len(self._pieces[0]) >= REMEMBERED_BYTES:
+            self._bytes -= len(self._pieces.popleft())
+
+    def read(self) -> bytes:
+        return b"".join((*self._pieces, self._small))
 
 
 class Continuity:
@@ -30,8 +61,7 @@ class Continuity:
         self.is_shown = False
         self._stream: StreamId | None = None
         self._end: int | None = 0  # of the output that was shown; None: anywhere
-        self._recent: deque[bytes] = deque()  # what ends at `_end`
-        self._recent_bytes = 0
+        self._recent = _Recent()  # what ends at `_end`
 
     def lose(self) -> None:
         """Something is lacking: nothing is shown before the next screen."""
@@ -78,8 +108,7 @@ class Continuity:
 
     def _jump(self, end: int | None) -> None:
         self._end = end
-        self._recent.clear()
-        self._recent_bytes = 0
+        self._recent = _Recent()
 
     def _output(self, output: Output) -> Iterator[Event | Doubt]:
         if not self.is_shown:
@@ -103,20 +132,15 @@ class Continuity:
 
     def _differs(self, output: Output, known: int) -> bool:
         """Whether what is remembered at the place of *output* is something else."""
-        if known - len(output.data) >= self._recent_bytes:
-            return False
-        recent = b"".join(self._recent)
-        start = max(0, len(recent) - known)
-        here = recent[start : len(recent) - known + len(output.data)]
-        skipped = start - (len(recent) - known)
+        recent = self._recent.read()
+        begin = len(recent) - known  # of *output* in it; negative: longer ago than is remembered
+        here = recent[max(0, begin) : max(0, begin + len(output.data))]
+        skipped = max(0, -begin)
         return here != output.data[skipped : skipped + len(here)]
 
     def _remember(self, output: Output) -> Output:
         self._end = output.offset + len(output.data)
-        self._recent.append(output.data)
-        self._recent_bytes += len(output.data)
-        while self._recent_bytes - len(self._recent[0]) >= REMEMBERED_BYTES:
-            self._recent_bytes -= len(self._recent.popleft())
+        self._recent.add(output.data)
         return output
 
     def _gap(self, gap: Gap) -> Iterator[Event | Doubt]:

@@ -165,8 +165,6 @@ class Following:
         for seq, sealed in enumerate(entries, run.first):
             if sealed.entry.seq != seq:
                 raise ChainError(seq, Flaw.SEQ)
-        if self.fork is not None:
-            return []
         chain = self.chain
         if run.first in self._starts and (run.first > chain.size or not chain.has_begun):
             self._start(entries, run)

@@ -7,13 +7,21 @@ from outer import Outer, needs_tmux
 
 pytestmark = needs_tmux
 
+PAGES = (
+    ("?", "any key: back"),
+    ("w", "COMMAND"),
+    ("i", "CLIENT"),
+    ("S", "whoever has it watches"),
+    ("[", "record,"),
+)
+
 
 def test_pages_leave_no_trace_on_an_editor(outer: Outer) -> None:
     outer.edit_a_hundred_lines()
     outer.keys("5", "j")
     outer.until_asked("cursor_y", "5")
     before = outer.lines()
-    for keys, shown in (("?", "any key: back"), ("w", "COMMAND"), ("i", "CLIENT"), ("[", "record,")):
+    for keys, shown in PAGES:
         outer.prefixed(keys)
         outer.until(shown)
         outer.keys("q")

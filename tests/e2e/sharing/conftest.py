@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cctm.home import Home
+from cctm.protocol.origin import decode_origin_untrusted
+from cctm.relay_choice import RelayChoice, save_choice
 from machine import Machine
 from relay_process import RelayProcess
 
@@ -23,7 +26,9 @@ def host(tmp_path: Path, relay: RelayProcess) -> Iterator[Machine]:
     place = tmp_path / "host"
     place.mkdir()
     with Machine(place) as one:
-        one.run("relay", "use", relay.address)
+        home = Home.locate(one.env)
+        home.prepare()
+        save_choice(home, RelayChoice(decode_origin_untrusted(relay.address)))
         yield one
 
 

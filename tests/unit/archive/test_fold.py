@@ -4,6 +4,7 @@ import pytest
 
 from archive_fixtures import drawn
 from cctm.archive.fold import NO_STREAM, Conflict, Hole, OutputFolder
+from cctm.archive.kept import Kept
 from cctm.protocol.events import Gap, Keyframe, Marked, Opened, Output
 
 A, B = drawn("a", size=16), drawn("b", size=16)
@@ -75,3 +76,17 @@ def test_too_much_behind_a_hole_is_given_out_without_waiting():
     folder = OutputFolder(remembered_bytes=3)
     pieces = [piece for event in (opened(), out(2, b"cd"), out(4, b"ef")) for piece in folder.fold(event)]
     assert pieces == [Hole(A, 0, 2, False), b"cd", b"ef"]
+
+
+@pytest.mark.parametrize(
+    ("events", "pieces"),
+    [
+        ([keyframe(B, 7)], [Hole(B, 0, 7, True)]),
+        ([keyframe(B, 7), keyframe(B, 9)], [Hole(B, 0, 9, True)]),
+        ([keyframe(B, 7), out(7, b"x")], [Hole(B, 0, 7, True), b"x"]),
+        ([keyframe(B, 7), out(7, b"x"), keyframe(B, 12)], [Hole(B, 0, 7, True), b"x", Hole(B, 8, 4, True)]),
+        ([keyframe(B, 7), opened(A), out(0, b"a")], [Hole(B, 0, 7, True), b"a"]),
+    ],
+)  # fmt: skip
+def test_of_what_was_followed_all_before_the_newest_keyframe_need_not_be_there(events, pieces):
+    assert folded(*events, kept=Kept.FOLLOWED) == pieces

@@ -291,15 +291,8 @@ async def test_stopping_and_restarting_end_the_daemon(daemon, scope):
     assert daemon.leaving.is_set()
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        replies.Done(),
-    ],
-    ids=repr,
-)
-async def test_what_this_daemon_cannot_do_is_refused_as_such(daemon, request_):
-    assert await refused(daemon, request_) is Reason.NOT_YET
+async def test_what_this_daemon_cannot_do_is_refused_as_such(daemon):
+    assert await refused(daemon, replies.Done()) is Reason.NOT_YET
 
 
 NEW = requests.New([b"cat"], b"/", [], 0o022, 80, 24, "", record_input=False, private=False)

@@ -85,10 +85,13 @@ class Daemon:
         self.socket.sendall(b"".join(map(encode_message, messages)))
 
     def hear(self):
-        """The next message from the session."""
+        """The next message from the session; None, once it has closed the connection."""
         self.socket.settimeout(DEADLINE_S)
         while not self._messages:
-            self._messages += self._frames.receive_untrusted(self.socket.recv(65536))
+            data = self.socket.recv(65536)
+            if not data:
+                return None
+            self._messages += self._frames.receive_untrusted(data)
         return self._messages.pop(0)
 
     def heard(self):
@@ -123,17 +126,22 @@ def test_a_page_that_grows_old_is_brought_up_to_date_until_it_is_closed(window, 
     host = replies.PersonRow(b"", "me", 3, b"", 0, None, None)
 
     def answer():
-        for label in ("first", "second", "third"):
-            while not isinstance(daemon.hear(), requests.AskClients):
+        labels = ["first", "second", "third"]
+        while (heard := daemon.hear()) is not None:
+            if not isinstance(heard, requests.AskClients):
                 continue
+            label = labels.pop(0) if labels else "fourth"  # it asks until it is closed
             guest = replies.PersonRow(b"\1" * 32, label, 2, b"", 0, None, None)
             daemon.say(replies.Clients([]), replies.Presence([host, guest], b"", None))
-            window.shows(label.encode())
-        window.type(b"q\x02d")
+            if label != "fourth":
+                window.shows(label.encode())
+            if label == "third":
+                window.type(b"q\x02d")
 
     thread = threading.Thread(target=answer)
     thread.start()
     assert session.run() == Detached()
+    daemon.client.close()
     thread.join()
 
 

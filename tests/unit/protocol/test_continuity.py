@@ -85,9 +85,20 @@ def test_a_gap_is_told_and_output_goes_on_behind_it():
 
 
 def test_output_that_overlaps_what_was_shown_longer_ago_than_is_remembered_is_taken_as_equal():
-    screen = shown_at(0, out(0, b"old"), out(3, bytes(REMEMBERED_BYTES)))
+    screen = shown_at(0, out(0, b"old" * 9_999), out(29_997, bytes(REMEMBERED_BYTES)))
     assert told(screen, out(0, b"new")) == []
     assert told(screen, out(REMEMBERED_BYTES, b"new")) == [Doubt.CONFLICT]
+
+
+def test_output_of_all_sizes_is_remembered_in_few_pieces():
+    screen = shown_at(0)
+    whole = b""
+    for number in range(4_000):
+        piece = b"%d" % number * (9_000 if number % 1_000 == 7 else 1)
+        told(screen, out(len(whole), piece))
+        whole += piece
+    assert told(screen, out(0, whole)) == []
+    assert told(screen, out(10, whole[10:-3] + b"!")) == [Doubt.CONFLICT]
 
 
 @given(st.integers(0, 50), st.lists(st.tuples(st.integers(0, 255), st.integers(1, 60)), max_size=30))

@@ -1,7 +1,6 @@
 """cctm.protocol.sync.uploading: what a relay has, and lacks, of our own logs."""
 
 import itertools
-from dataclasses import dataclass
 
 import pytest
 
@@ -17,24 +16,7 @@ from cctm.protocol.sync.uploading import (
     Uploading,
 )
 from samples import CHANNEL, HOST, MEMBER, drawn
-from sharing_parts import Host, PureRelay, forked
-
-
-@dataclass
-class Own:
-    """A log of the host's, as far as this home has it."""
-
-    log: bytes
-    heads: list
-    is_written: bool = True
-    forgotten: int = 0  # hashes that are not at hand
-
-    @property
-    def size(self):
-        return len(self.heads) - 1
-
-    def head_at(self, size):
-        return self.heads[size] if self.forgotten <= size < len(self.heads) else None
+from sharing_parts import Host, Own, PureRelay, forked
 
 
 def shared():
@@ -43,11 +25,6 @@ def shared():
     host.output(b"one")
     host.output(b"two")
     return host
-
-
-def own(host, log=None, size=None, **more):
-    heads = host.heads[log or host.log]
-    return Own(log or host.log, heads[: None if size is None else size + 1], **more)
 
 
 def uploading(*logs, known=()):
@@ -69,7 +46,7 @@ def offered(host, **sizes):
 @pytest.mark.parametrize("there", [0, 1, 3, 5])
 def test_a_relay_gets_what_it_lacks(there):
     host = shared()
-    upload = uploading(own(host))
+    upload = uploading(Own(host))
     assert upload.take_untrusted(offered(host, log1=there).logs()) == [AppendFrom(host.log, there)]
 
 
@@ -78,7 +55,7 @@ def test_logs_that_the_relay_does_not_name_are_sent_whole_and_the_others_from_wh
     first = host.log
     host.begin()
     host.begin()
-    upload = uploading(*(own(host, log) for log in host.records))
+    upload = uploading(*(Own(host, log) for log in host.records))
     rows = offered(host, log1=5, log3=2).logs().rows
     assert upload.take_untrusted(m.Logs(rows[:1], more=True)) == []
     effects = upload.take_untrusted(m.Logs(rows[1:], more=False))
@@ -91,23 +68,23 @@ def test_logs_that_the_relay_does_not_name_are_sent_whole_and_the_others_from_wh
 
 def test_a_log_that_was_begun_is_sent_from_its_beginning_and_not_stopped_by_its_own_announcement():
     host = shared()
-    upload = uploading(own(host))
+    upload = uploading(Own(host))
     upload.take_untrusted(offered(host, log1=5).logs())
     host.begin()
-    assert upload.took(own(host)) == [AppendFrom(host.log, 0)]
+    assert upload.took(Own(host)) == [AppendFrom(host.log, 0)]
     assert upload.take_untrusted(m.Logs([offered(host, log2=1).row(host.log)], more=False)) == []
 
 
 def test_a_log_that_was_begun_while_the_relay_tells_what_it_has_waits_for_the_rest():
     host = shared()
     upload = uploading()
-    assert upload.took(own(host)) == []
+    assert upload.took(Own(host)) == []
     assert upload.take_untrusted(offered(host, log1=2).logs()) == [AppendFrom(host.log, 2)]
 
 
 def test_receipts_say_how_far_the_relay_is():
     host = shared()
-    upload = uploading(own(host))
+    upload = uploading(Own(host))
     upload.take_untrusted(offered(host).logs())
     for size in (2, 4, 3):
         assert upload.take_untrusted(m.Stored(host.log, size, host.heads[host.log][size])) == []
@@ -119,7 +96,7 @@ def test_receipts_say_how_far_the_relay_is():
 )
 def test_a_receipt_for_what_was_not_sent_is_malformed(log, size, head):
     host = shared()
-    upload = uploading(own(host))
+    upload = uploading(Own(host))
     upload.take_untrusted(offered(host).logs())
     with pytest.raises(MalformedError):
         upload.take_untrusted(m.Stored(log or host.log, size, head or host.heads[host.log][size]))
@@ -127,16 +104,16 @@ def test_a_receipt_for_what_was_not_sent_is_malformed(log, size, head):
 
 def test_a_relay_that_lost_what_it_receipted_gets_it_again():
     host = shared()
-    upload = uploading(own(host))
+    upload = uploading(Own(host))
     upload.take_untrusted(offered(host).logs())
     upload.take_untrusted(m.Stored(host.log, 5, host.heads[host.log][5]))
-    again = uploading(own(host))
+    again = uploading(Own(host))
     assert again.take_untrusted(offered(host, log1=1).logs()) == [AppendFrom(host.log, 1)]
 
 
 def test_what_a_crash_took_from_us_is_left_at_the_relay():
     host = shared()
-    upload = uploading(own(host, size=3, is_written=False))
+    upload = uploading(Own(host, size=3, is_written=False))
     assert upload.take_untrusted(offered(host, log1=5).logs()) == []
 
 
@@ -188,7 +165,7 @@ def test_a_relay_that_names_a_log_and_does_not_show_it_signed_is_not_believed():
 
 def test_another_entry_of_a_log_that_is_being_written_is_a_copy_at_work():
     host = shared()
-    upload = uploading(own(host))
+    upload = uploading(Own(host))
     row = offered(host, log1=5).row(host.log, head=drawn("another"))
     asked(upload, m.Logs([row], more=False), host.log, 4)
     assert upload.take_untrusted(m.Entries(host.log, 4, [forked(host, 4)])) == [Diverged(host.log, 4)]
@@ -196,7 +173,7 @@ def test_another_entry_of_a_log_that_is_being_written_is_a_copy_at_work():
 
 def test_more_than_was_ever_sealed_is_a_copy_at_work():
     host = shared()
-    upload = uploading(own(host, size=4))
+    upload = uploading(Own(host, size=4))
     asked(upload, offered(host, log1=5).logs(), host.log, 4)
     answer = m.Entries(host.log, 4, host.records[host.log][4:])
     assert upload.take_untrusted(answer) == [Diverged(host.log, 4)]
@@ -204,7 +181,7 @@ def test_more_than_was_ever_sealed_is_a_copy_at_work():
 
 def test_a_relay_that_claims_another_head_and_has_our_entry_lies():
     host = shared()
-    upload = uploading(own(host))
+    upload = uploading(Own(host))
     row = offered(host, log1=5).row(host.log, head=drawn("another"))
     asked(upload, m.Logs([row], more=False), host.log, 4)
     with pytest.raises(MalformedError):
@@ -213,10 +190,10 @@ def test_a_relay_that_claims_another_head_and_has_our_entry_lies():
 
 def test_where_our_own_hash_is_not_at_hand_the_relay_will_say_whether_it_has_another_entry():
     host = shared()
-    log = own(host, forgotten=4)
+    log = Own(host, forgotten=4)
     upload = uploading(log)
     assert upload.take_untrusted(offered(host, log1=2).logs()) == [AppendFrom(host.log, 2)]
-    log = own(host)
+    log = Own(host)
     upload = uploading(log)
     row = offered(host, log1=3).row(host.log, head=drawn("another"))
     asked(upload, m.Logs([row], more=False), host.log, 2)
@@ -259,7 +236,7 @@ TAKEN = {
 
 @pytest.mark.parametrize(("state", "name"), list(itertools.product(State, SOME)))
 def test_every_message_in_every_state_is_decided(state, name):
-    upload = uploading(own(HERE))
+    upload = uploading(Own(HERE))
     if state is not State.LISTING:
         upload.take_untrusted(PureRelay(HERE).logs())
     if state is State.OVER:

@@ -1,8 +1,8 @@
 """cctm.relay: options, journal, metrics; and what a relay does not import."""
 
 import ast
-import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,12 +26,33 @@ def test_options_are_read_as_they_were_written():
 
 
 def test_a_line_of_the_journal_is_one_object_with_short_ids():
-    stream = io.StringIO()
-    Journal(stream).note("opened", channel=CHANNEL, count=3, member=None)
-    [line] = stream.getvalue().splitlines()
-    said = json.loads(line)
+    reading, writing = os.pipe()
+    with open(reading, "rb") as lines, open(writing, "wb"):
+        Journal(writing).note("opened", channel=CHANNEL, count=3, member=None)
+        said = json.loads(lines.readline())
     assert said.pop("at").endswith("Z")
     assert said == {"event": "opened", "channel": CHANNEL.hex()[:8], "count": 3}
+
+
+def test_a_line_that_nobody_makes_room_for_is_lost_and_the_next_says_so():
+    reading, writing = os.pipe()
+    with open(reading, "rb", buffering=0) as lines, open(writing, "wb"):
+        journal = Journal(writing)
+        for number in range(5_000):  # more than any pipe holds
+            journal.note("opened", count=number)
+        kept = lines.read(1 << 20).splitlines()
+        assert [json.loads(line)["count"] for line in kept] == list(range(len(kept)))
+        journal.note("left")
+        lost, left = map(json.loads, lines.read(1 << 20).splitlines())
+    assert (lost["event"], lost["number"]) == ("lines were lost", 5_000 - len(kept))
+    assert left["event"] == "left"
+
+
+def test_a_journal_that_nobody_reads_any_more_hinders_nobody():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb"):
+        Journal(writing).note("opened")
 
 
 def test_metrics_are_what_prometheus_reads():
@@ -65,3 +86,11 @@ def test_nothing_that_a_relay_loads_names_a_function_that_hides_or_opens():
         and (node.id if isinstance(node, ast.Name) else node.name).startswith(HIDES)
     }
     assert named == set()
+
+
+def test_a_journal_that_nobody_takes_stops_no_relaying():
+    class Gone(io.StringIO):
+        def write(self, _):
+            raise BrokenPipeError
+
+    Journal(Gone()).note("opened")

@@ -100,7 +100,7 @@ async def test_the_journal_names_no_whole_id(tmp_path):
     async with relay_parts(tmp_path) as parts:
         await shared(parts)
         await refusal(parts, READER)
-        text = parts.log.getvalue()
+        text = parts.journal.read_text()
         assert {line["event"] for line in parts.lines()} == {"opened", "refused"}
         for secret in (CHANNEL, HOST.public, READER.public, LOG, OTHER_DEVICE.sign_public):
             assert secret.hex()[:12] not in text

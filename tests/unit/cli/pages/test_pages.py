@@ -312,6 +312,12 @@ def test_who_has_the_keyboard_is_marked_among_those_who_may():
     assert lines[2:4] == ["   me (you)", " * ana"]
 
 
+def test_a_guest_sees_that_the_host_has_the_keyboard():
+    guests = Presence(GUESTS, ANA, b"")
+    assert shown(KeyboardPage("work", guests))[2:5] == [" * the host", "   ana (you)", ""]
+    assert shown(KeyboardPage("work", guests._replace(holder=ANA)))[2:4] == [" * ana (you)", ""]
+
+
 @pytest.mark.parametrize(
     ("holder", "keys", "effect"),
     [

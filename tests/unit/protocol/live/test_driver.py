@@ -156,6 +156,26 @@ def test_a_host_that_began_anew_has_forgotten_the_session(host, ann):
     assert fresh.typed(ANN) == b"x"
 
 
+def test_a_session_that_the_host_forgot_is_noticed_before_anything_is_typed(host, ann):
+    ann.host = Host(now_us=host.now_us)
+    ann.wait(4 * SECOND)
+    ann.type(b"x")
+    ann.talk()
+    assert ann.host.typed(ANN) == b"x"
+    assert ann.dropped() == []
+
+
+def test_who_comes_back_after_a_long_cut_is_here_at_once(host):
+    eve = Reader(host, EVE, Role.VIEWER)
+    eve.settle()
+    eve.driver.cut()
+    host.now_us += 60 * SECOND
+    host.tick()
+    assert host.did(Went) == [Went(who(EVE))]
+    eve.settle()
+    assert host.did(Came) == [Came(who(EVE), "Eve")] * 2
+
+
 def test_a_reader_that_began_anew_gets_a_session_of_its_own(host, ann):
     ann.type(b"a")
     ann.talk()
@@ -360,3 +380,42 @@ def test_what_was_told_before_a_cut_is_no_reproach():
     ann.driver.cut()
     host.now_us += 60 * SECOND
     assert not ann.driver.hailing.withholds({}, host.now_us)
+
+
+def test_what_waits_is_dropped_when_the_lease_changes_hands(host, ann):
+    ann.type(b"x" * MOST_QUEUED_BYTES)
+    ann.talk()
+    ran = len(host.typed(ANN))
+    ann.hear(host.give(HOST.public))
+    host.now_us += 300_000
+    ann.to_host.clear()
+    hail = ann.driver.due(host.now_us)[0]
+    ann.hear(host.take(hail.data))
+    assert sum(size for size, _ in ann.dropped()) >= MOST_QUEUED_BYTES - ran - BYTES
+    assert {loss for _, loss in ann.dropped()} <= {Loss.HELD, Loss.UNKNOWN, Loss.NOT_YET}
+    ann.wait(3 * SECOND)
+    assert len(host.typed(ANN)) == ran
+
+
+def test_a_host_that_never_answers_is_hailed_without_end(host):
+    eve = Reader(host, EVE, Role.DRIVER)
+    for _ in range(100):
+        host.now_us += 3 * SECOND
+        eve.do(eve.driver.due(host.now_us))
+    assert len(eve.to_host) == 100
+    oldest, newest = eve.to_host[0], eve.to_host[-1]
+    eve.hear(host.take(oldest))
+    assert eve.driver.pulse is None  # nobody waits for that any more
+    eve.hear(host.take(newest))
+    assert eve.driver.pulse is not None
+
+
+def test_a_host_that_answers_but_stores_nothing_visible_is_remembered_from_the_first_time_on():
+    host = Host(heads=head(5))
+    ann = Reader(host, ANN)
+    ann.settle()
+    for size in range(6, 120):
+        host.heads = head(size)
+        ann.wait(3 * SECOND)
+    assert ann.driver.hailing.withholds({PREDECESSOR.log: 4}, host.now_us)
+    assert not ann.driver.hailing.withholds({PREDECESSOR.log: 119}, host.now_us)

@@ -5,11 +5,12 @@ import dataclasses
 import pytest
 
 from cctm.protocol.access import Role
+from cctm.protocol.keys import statement
 from cctm.protocol.live.decisions import Came, Enlist, Fit, Hold, Request, Type, Went
 from cctm.protocol.live.messages import Why, seal_farewell
 from cctm.protocol.live.pulse import Life
 from cctm.protocol.live.seats import INPUT_BYTES
-from cctm.protocol.live.words import Floor, Input, Leave, Window, Wish, make_enrol
+from cctm.protocol.live.words import Enrol, Floor, Input, Leave, Window, Wish, make_enrol
 from live_parts import ANN, BOB, EVE, LINK, SECOND, Crafted, Host, who
 from samples import CHANNEL, HOST, PREDECESSOR, drawn
 
@@ -269,6 +270,15 @@ def test_what_ran_is_told_four_times_a_second_at_most(host, ann):
     assert host.tick() == []
 
 
+def test_what_ran_in_a_new_session_is_told_though_as_much_ran_in_the_one_before(host, ann):
+    for _ in range(2):
+        ann.hail(begin=True)
+        ann.input(0)
+        host.now_us += SECOND
+        [told] = host.tick()
+        assert (ann.open(told.data).session, ann.open(told.data).ran) == (ann.pulse.session, 1)
+
+
 # --- enrolment
 
 
@@ -310,6 +320,14 @@ def test_who_is_on_the_list_is_not_enrolled_again(host):
     link.hail()
     for keys in (ANN, LINK):
         link.say(make_enrol(keys, CHANNEL, who(LINK), "Cid"))
+    assert host.decided == []
+
+
+def test_the_host_s_own_key_is_enrolled_by_nobody(host):
+    link = Crafted(host, LINK)
+    link.hail()
+    sig = HOST.sign(statement("cctm enrol", CHANNEL, who(LINK), ANN.box_public, "me"))
+    link.say(Enrol(HOST.public, ANN.box_public, "me", sig))
     assert host.decided == []
 
 

@@ -11,6 +11,7 @@ from cctm.protocol.keys import EpochSecret, WriterId, WriterKey
 from cctm.protocol.live import messages as lm
 from cctm.protocol.live import words as lw
 from cctm.protocol.live.box_keys import is_box_key, make_box_key
+from cctm.protocol.live.decisions import Type
 from cctm.protocol.live.envelope import Envelope, Kind, decode_live_untrusted, seal_live
 from cctm.protocol.live.pulse import (
     MAX_PEOPLE,
@@ -242,6 +243,11 @@ def test_an_enrolment_is_the_enrolled_key_s_own_for_one_link_and_one_channel():
         assert not lw.is_for(dataclasses.replace(enrol, **change), CHANNEL, who(LINK))
 
 
+def test_what_was_typed_is_in_no_repr():
+    for typed in (lw.Input(SESSION, 0, 0, 0, b"hunter2"), Type(who(ANN), b"hunter2")):
+        assert "hunter2" not in repr(typed)
+
+
 def test_box_keys_and_seeds_are_in_no_repr():
     assert repr(KEY.secret)[2:-1] not in repr(KEY)
     assert KEY.secret.hex() not in repr(KEY)
@@ -250,3 +256,10 @@ def test_box_keys_and_seeds_are_in_no_repr():
 def test_a_live_message_above_its_limit_is_a_mistake_of_ours():
     with pytest.raises(LocalError):
         seal_live(WriterKey.from_seed(drawn("w")), CHANNEL, Kind.PULSE, who(ANN), bytes(33_000))
+
+
+@pytest.mark.parametrize("what", [0, 6, 2**40])
+def test_a_word_of_no_known_kind_is_malformed(what):
+    plain = encode(("cctm word", CHANNEL, KEY.public, who(ANN), what))
+    with pytest.raises(MalformedError):
+        lw.decode_word_untrusted(plain, CHANNEL, KEY.public, who(ANN))
