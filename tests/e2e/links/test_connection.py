@@ -52,8 +52,8 @@ async def test_a_connection_can_be_left_while_messages_wait_that_nobody_receives
             for version in range(1, 20):
                 await connection.send(Access(access(version=version)))
             # Its answers are more than the library takes from the socket unasked.
-            while connection._socket.recv_flow_control is None:
-                await trio.sleep(0.01)  # noqa: ASYNC110  the relay is another process
+            while connection._socket.recv_flow_control is None:  # noqa: ASYNC110  the relay is another process
+                await trio.sleep(0.01)
 
 
 async def test_a_stranger_is_refused_and_told_why(relay):
