@@ -157,7 +157,7 @@ def _log_flaws(opening: OpenedCatalogue) -> None:
         )
     for channel in opening.unreadable:
         LOG.warning(
-            "terminal %s: neither the catalogue nor its files tell what it is; if you joined it, join it again by its link",
+            "terminal %s: neither the catalogue nor its files tell what it is; if you joined it, join it again",
             channel.hex()[:8],
         )
 
