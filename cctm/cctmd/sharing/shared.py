@@ -131,6 +131,14 @@ class Shared:
         self.terminal.on_durable = self._durable
         self.terminal.on_floor = self._floor
 
+    def go_on(self) -> None:
+        """Pass on the log that is being written, too, from its beginning: it was begun for the members."""
+        recorder = self.terminal.recorder
+        if recorder.log is not None:
+            self._known.add(recorder.log.log)
+            self._shown.add(recorder.log.log)
+            self.outgoing.growing(recorder.log, recorder.sealed_size)
+
     def detach(self) -> None:
         self.terminal.recorder.on_sealed = None
         self.terminal.on_durable = None
