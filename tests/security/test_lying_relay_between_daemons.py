@@ -498,6 +498,18 @@ def test_whoever_was_removed_and_is_let_in_by_an_old_list_reads_nothing_new(
         both.there.until(both.print())
 
 
+def test_a_relay_that_has_lost_everything_is_given_it_again(
+    world: World, both: Attached, tmp_path: Path
+) -> None:
+    with RelayProcess(tmp_path, "--origin", world.liar.address) as empty:
+        world.liar.upstream = empty.address
+        world.liar.cut(lambda _: True)
+        both.there.until(both.print())
+        world.liar.upstream = world.relay.address
+        world.liar.cut(lambda _: True)
+        both.until_level()
+
+
 # --- it replays pulses, hails and farewells
 
 

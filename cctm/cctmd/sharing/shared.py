@@ -13,7 +13,7 @@
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -124,6 +124,10 @@ class Shared:
         for ref, size in stored:
             if size and ref.generation >= first and ref.log not in self._shown:
                 self.outgoing.known(ref, size)
+
+    def own(self, logs: Iterable[LogRef]) -> None:
+        """These are ours, whether they are shared or not: that a relay has one is no sign of a copy."""
+        self._known |= {ref.log for ref in logs}
 
     def attach(self) -> None:
         """Pass on what is sealed from now on."""

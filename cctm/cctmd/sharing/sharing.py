@@ -14,6 +14,7 @@ from typing import Final
 
 import trio
 
+from cctm.archive.files import list_files
 from cctm.archive.segment import LogRef
 from cctm.cctmd.links.failures import LinkError
 from cctm.cctmd.links.own_relay import OwnRelay
@@ -94,7 +95,11 @@ class Sharing:
         """Have everything that is sealed of *terminal* from now on go to its relay."""
         shared = Shared(terminal, self._services, lambda: self._where(terminal))
         stored = await self._stored(terminal.channel)
-        shared.known([known for known in stored if known[0] != terminal.recorder.log])
+        files = await trio.to_thread.run_sync(list_files, self._services.home.archive, terminal.channel)
+        current = terminal.recorder.log
+        shared.known([known for known in stored if known[0] != current])
+        # An earlier share may have shown any of them: also the current one, and one that is not yet noted.
+        shared.own([*(log.ref for log in files.logs), *([] if current is None else [current])])
         shared.attach()
         self._shared[terminal.channel] = shared
         return shared
