@@ -50,7 +50,7 @@ class Shared:
     def go_on(self) -> None:
         """Wait until what is typed runs, or runs again."""
         before = self.read()
-        until(lambda: len(self.read()) > len(before), "what is typed runs", 300)
+        until(lambda: len(self.read()) > len(before), "what is typed runs", 120)
 
     def read(self) -> bytes:
         path = self.place / "read"
