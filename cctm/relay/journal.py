@@ -7,7 +7,6 @@ else; never an address, a key, an invite, or a byte of what is stored or passed 
 line for which there is no room is lost, and the next one that finds room says how many were.
 """
 
-import contextlib
 import json
 import os
 import select

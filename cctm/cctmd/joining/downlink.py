@@ -32,6 +32,8 @@ GOODBYE_S: Final = 1.0
 MOST_WAITING: Final = 4096  # messages; a relay that takes none for so long is cut off
 UNKNOWN: Final = frozenset({Reason.NOT_ALLOWED, Reason.NO_CHANNEL, Reason.EXPIRED})
 
+SHUT: Final = "The host shares this terminal no longer, or has removed you, or the link was revoked."
+
 
 class _ComeAgainError(Exception):
     """The host knows us now: come as oneself."""
@@ -127,6 +129,9 @@ class Downlink:
         if error.reason in UNKNOWN and mirror.joined.is_enrolled:
             mirror.not_known_there()
             return True
+        if error.reason in UNKNOWN:
+            error = LinkError(SHUT, "Ask the host for a new link.", error.reason)
+            mirror.disconnected(f"{error.what} {error.advice}")
         self.failure = error
         if not isinstance(error, LinkDownError):
             self.failed.set()

@@ -22,9 +22,14 @@ class Early:
         self._keys.append((now_us, data))
         return True
 
-    def take(self, now_us: int) -> bytes:
-        """All that was typed, unless its beginning is too old: a command without it might be another."""
+    def take(self) -> bytes:
+        """All that was typed and not forgotten."""
         keys, self._keys = self._keys, []
-        if not keys or now_us - keys[0][0] > KEPT_US:
-            return b""
         return b"".join(data for _, data in keys)
+
+    def forget(self, now_us: int) -> bool:
+        """Forget all, if its beginning is too old: a command without it might be another. Whether it was."""
+        is_old = bool(self._keys) and now_us - self._keys[0][0] > KEPT_US
+        if is_old:
+            self._keys.clear()
+        return is_old

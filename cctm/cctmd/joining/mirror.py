@@ -330,6 +330,8 @@ class Mirror(Stage):
         """Do what time brings."""
         if self.driver is not None and self.is_connected:
             self._perform(self.driver.due(self._services.clock.now_us()))
+        if self._early.forget(self._services.clock.now_us()):
+            self.say(LOSSES[Loss.NOT_YET])
         self.turn_over()
         self.look()
 
@@ -357,7 +359,8 @@ class Mirror(Stage):
         if self.driver is not None and self.driver.can_type and not self._has_typed:
             self._has_typed = True
             now_us = self._services.clock.now_us()
-            data = self._early.take(now_us)
+            self._early.forget(now_us)
+            data = self._early.take()
             if data:
                 self._perform(self.driver.type(data, self.taken, now_us))
 

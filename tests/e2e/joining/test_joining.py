@@ -141,7 +141,7 @@ async def test_a_host_that_does_not_answer_is_said_to_be_unconfirmed(tmp_path, r
         mirror.join(viewer)
         await until(lambda: mirror.banner == banner.UNCONFIRMED)
         mirror.typed(viewer, b"x", 1)
-        assert viewer.said == ["Not typed: the host has not answered yet."]
+        await until(lambda: viewer.said == ["Not typed: the host has not answered yet."])
         host.answers = True
         await until(lambda: mirror.banner == "")
 

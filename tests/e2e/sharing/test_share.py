@@ -58,7 +58,7 @@ def test_unsharing_ends_it(host: Machine, guest: Machine) -> None:
         here.enter("echo seen-$((40+2))")
         there.until("seen-42")
         host.run("unshare", "work")
-        there.until("shares this terminal no longer")
+        there.until("shares this terminal no longer")  # as the host says, or its relay
         here.enter("echo later-$((40+3))")
         here.until("later-43")
         assert not there.shows("later-43")

@@ -86,11 +86,3 @@ def test_nothing_that_a_relay_loads_names_a_function_that_hides_or_opens():
         and (node.id if isinstance(node, ast.Name) else node.name).startswith(HIDES)
     }
     assert named == set()
-
-
-def test_a_journal_that_nobody_takes_stops_no_relaying():
-    class Gone(io.StringIO):
-        def write(self, _):
-            raise BrokenPipeError
-
-    Journal(Gone()).note("opened")
