@@ -127,11 +127,21 @@ class Relay:
 
     # --- what an operator's accidents do to it
 
-    def lose_everything(self) -> None:
+    def lose_everything(self, host: Machine) -> None:
+        """And have the guest come before the host."""
         self.kill()
         for path in self.store.parent.glob("relay.sqlite*"):
             path.unlink()
-        self.start()
+        pid = host.daemon_pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            before = len(self._said())
+            self.start()
+            until(
+                lambda: "refused" in [said["event"] for said in self._said()[before:]], "the guest is refused"
+            )
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def keep_copy(self) -> Path:
         """Of its database, as of now, while it runs."""

@@ -154,7 +154,7 @@ def test_a_relay_that_lost_everything_or_is_an_older_copy_gets_all_again(
             shared.go_on()
             relay.roll_back(copy)
             shared.go_on()
-            relay.lose_everything()
+            relay.lose_everything(shared.host)
             shared.go_on()
         shared.end()
 
