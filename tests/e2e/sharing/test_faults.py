@@ -50,7 +50,7 @@ class Shared:
     def go_on(self) -> None:
         """Wait until what is typed runs, or runs again."""
         before = self.read()
-        until(lambda: len(self.read()) > len(before), "what is typed runs", 300)
+        until(lambda: len(self.read()) > len(before), "what is typed runs", 120)
 
     def read(self) -> bytes:
         path = self.place / "read"
@@ -154,7 +154,7 @@ def test_a_relay_that_lost_everything_or_is_an_older_copy_gets_all_again(
             shared.go_on()
             relay.roll_back(copy)
             shared.go_on()
-            relay.lose_everything()
+            relay.lose_everything(shared.host)
             shared.go_on()
         shared.end()
 
