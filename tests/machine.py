@@ -21,7 +21,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cctm.cli.client import Client, try_connect
@@ -139,12 +139,21 @@ class Screen:
 class Machine:
     """One home, and whatever runs in it."""
 
-    def __init__(self, place: Path, env: dict[str, str] | None = None, *, traced: bool = True) -> None:
+    def __init__(
+        self,
+        place: Path,
+        env: dict[str, str] | None = None,
+        *,
+        traced: bool = True,
+        within: Sequence[str] = (),
+    ) -> None:
         """
         Args:
             traced: False: without coverage in its processes, which makes them several times slower.
+            within: a command that runs the command that follows it: in another network, say.
         """
         self.home = place / "home"
+        self._command = (*within, *CCTM)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CCTM_", "TMUX"))}
         self.env = (
             kept | {"CCTM_HOME": str(self.home), "SHELL": "/bin/bash", "TERM": "xterm-256color"} | (env or {})
@@ -170,7 +179,7 @@ class Machine:
     ) -> "subprocess.CompletedProcess[bytes]":
         """Run the command without a terminal."""
         done = subprocess.run(
-            [*CCTM, *arguments],
+            [*self._command, *arguments],
             env=self.env,
             cwd=more.pop("cwd", self.cwd),
             stdin=more.pop("stdin", subprocess.DEVNULL),
@@ -186,7 +195,7 @@ class Machine:
     @contextlib.contextmanager
     def open(self, *arguments: str, cols: int = 80, rows: int = 24) -> Iterator[Screen]:
         """Run the command in a terminal."""
-        screen = Screen([*CCTM, *arguments], self.env, str(self.cwd), cols, rows)
+        screen = Screen([*self._command, *arguments], self.env, str(self.cwd), cols, rows)
         try:
             yield screen
         finally:

@@ -61,6 +61,7 @@ class SharingHost:
         self._version = 0
         self._durable = LogHead(b"", 0, b"")
         self._stored = trio.Event()
+        self._sending = trio.Lock()
         self.connection = None
         self.begin_log(None)
 
@@ -121,13 +122,17 @@ class SharingHost:
 
     async def upload(self):
         """Send what is new of the log, and wait until it is stored."""
-        records = [encode_record(sealed) for sealed in self.records[self.sent :]]
-        for message in cut_appends(Records(self.log.log, self.sent, records)):
-            await self.connection.send(message)
-        self.sent = len(self.records)
+        await self._send_new()
         while self._durable.log != self.log.log or self._durable.size < self.log.size:
             self._stored = trio.Event()
             await self._stored.wait()
+
+    async def _send_new(self):
+        async with self._sending:  # who prints, and who enrols guests, send records of one log
+            records = [encode_record(sealed) for sealed in self.records[self.sent :]]
+            first, self.sent = self.sent, len(self.records)
+            for message in cut_appends(Records(self.log.log, first, records)):
+                await self.connection.send(message)
 
     async def prints(self, data):
         self.events(Output(0, self.offset, data))
@@ -180,10 +185,7 @@ class SharingHost:
         self.members[sign_key] = (Member(Standing.GUEST, role, label), box_key)
         await self.say_who_may()
         self.records.append(self._grant())
-        records = [encode_record(sealed) for sealed in self.records[self.sent :]]
-        for message in cut_appends(Records(self.log.log, self.sent, records)):
-            await self.connection.send(message)
-        self.sent = len(self.records)
+        await self._send_new()
 
     async def removes_everybody(self):
         """A new epoch, for nobody."""

@@ -82,6 +82,9 @@ class Durability:
                 self._remember(durable.keyframe)
             if terminal.on_durable is not None:
                 terminal.on_durable(durable)
+            before = newest.get(terminal)
+            if before is not None and before.head.log != durable.head.log:
+                self._follow(terminal, before)  # the end of a log that was left
             newest[terminal] = durable
         for terminal, durable in newest.items():
             self._follow(terminal, durable)
@@ -99,6 +102,9 @@ class Durability:
             terminal.unnoted = None
             self._conclude(terminal, durable)
             return
+        left = terminal.unnoted
+        if left is not None and left.head.log != durable.head.log:
+            self._note([terminal])
         terminal.unnoted = durable
         begins = terminal.noted_log != durable.head.log
         if begins or durable.offset - terminal.checkpointed >= CHECKPOINT_BYTES:
@@ -131,6 +137,8 @@ class Durability:
 
 def checkpoint(terminal: Terminal, durable: Durable) -> Checkpoint:
     """What the catalogue remembers of the log behind *durable*."""
+    recorder = terminal.recorder
+    is_all = durable.place.ref == recorder.log and durable.head.size == recorder.sealed_size
     return Checkpoint(
         durable.place.ref,
         durable.head.size,
@@ -139,7 +147,5 @@ def checkpoint(terminal: Terminal, durable: Durable) -> Checkpoint:
         durable.offset,
         durable.place.segment,
         durable.place.end,
-        ended=(terminal.ending.how, terminal.ending.code)
-        if terminal.ending is not None and durable.head.size == terminal.recorder.sealed_size
-        else None,
+        ended=(terminal.ending.how, terminal.ending.code) if terminal.ending is not None and is_all else None,
     )

@@ -156,7 +156,10 @@ def _log_flaws(opening: OpenedCatalogue) -> None:
             "what is left of the deleted terminal %s cannot be removed yet: %s", channel.hex()[:8], error
         )
     for channel in opening.unreadable:
-        LOG.warning("terminal %s: neither the catalogue nor its files tell what it is", channel.hex()[:8])
+        LOG.warning(
+            "terminal %s: neither the catalogue nor its files tell what it is; if you joined it, join it again",
+            channel.hex()[:8],
+        )
 
 
 async def _leave_on_signal(daemon: Daemon) -> None:

@@ -365,9 +365,8 @@ class Recorder:
 
         payloads = [encode_record(sealed) for sealed in records]
         if self.on_sealed is not None:
-            self.on_sealed(
-                Batch(ref, log.size - len(records), payloads, waits=sync is Sync.NOW or keyframe is not None)
-            )
+            waits = sync is Sync.NOW or keyframe is not None
+            self._pass_on(Batch(ref, log.size - len(records), payloads, waits=waits))
         self._storage.append(
             self._ref,
             payloads,

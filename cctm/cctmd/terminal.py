@@ -98,9 +98,9 @@ class Terminal(Stage):
         self.on_floor: Callable[[FloorAction, bytes], None] | None = None  # who knows to whom it may be given
         self._held: set[Held] = set()
         self._owes_keyframe = False
-        self._hides_older = (
-            False  # the alternate screen, since before those who share it may see what is hidden
-        )
+        # The alternate screen, since before those who share it may see what is hidden. Of one that an earlier daemon
+        # shared nobody knows since when.
+        self._hides_older = bool(recorder.keys.members)
 
     # --- output
 
@@ -247,9 +247,10 @@ class Terminal(Stage):
             self._touched(self)
 
     def note(self, make: Callable[[int], Event]) -> None:
-        """Record the event that *make* makes of its `dt_us`."""
-        self.recorder.event(make)
-        self._touched(self)
+        """Record the event that *make* makes of its `dt_us`; nothing, behind the end."""
+        if self.ending is None:
+            self.recorder.event(make)
+            self._touched(self)
 
     def floor_changed(self, holder: bytes | None) -> None:
         """The keyboard is *holder*'s: a guest; empty, the host's own user; None: every driver's."""

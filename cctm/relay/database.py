@@ -105,16 +105,20 @@ class Database:
                 raise
 
     def _make_or_check(self) -> None:
-        with self.transaction():
-            (schema,) = self._sql.execute("PRAGMA user_version").fetchone()
-            (application,) = self._sql.execute("PRAGMA application_id").fetchone()
-            if (schema, application) == (0, 0):
-                for statement in _TABLES.split(";"):
-                    self._sql.execute(statement)
-                self._sql.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                self._sql.execute(f"PRAGMA user_version = {SCHEMA}")
-            elif (schema, application) != (SCHEMA, _APPLICATION_ID):
-                raise OSError(errno.EINVAL, "it is no store of this version of the relay")
+        if self._is_new():  # a reader asks for no lock: somebody may be writing
+            with self.transaction():
+                if self._is_new():
+                    for statement in _TABLES.split(";"):
+                        self._sql.execute(statement)
+                    self._sql.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                    self._sql.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def _is_new(self) -> bool:
+        (schema,) = self._sql.execute("PRAGMA user_version").fetchone()
+        (application,) = self._sql.execute("PRAGMA application_id").fetchone()
+        if (schema, application) not in {(0, 0), (SCHEMA, _APPLICATION_ID)}:
+            raise OSError(errno.EINVAL, "it is no store of this version of the relay")
+        return (schema, application) == (0, 0)
 
     def close(self) -> None:
         self._sql.close()

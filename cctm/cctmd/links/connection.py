@@ -188,7 +188,8 @@ async def _reach(origin: Origin, stack: AsyncExitStack) -> ClientConnection:
 class _Closing:
     """The end of a connection: polite if all is well, and in any case soon.
 
-    The library would wait for ever to say good-bye to a peer that takes nothing more.
+    The library would wait for ever to say good-bye to a peer that takes nothing more; and its reader, to go on reading
+    while messages wait that nobody will receive.
     """
 
     def __init__(self, socket: ClientConnection) -> None:
@@ -203,3 +204,5 @@ class _Closing:
                     await self._socket.aclose()
         finally:
             await trio.aclose_forcefully(self._socket.stream)
+            if self._socket.recv_flow_control is not None:
+                self._socket.resume_reading()  # to find the stream closed

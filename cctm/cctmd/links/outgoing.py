@@ -98,6 +98,11 @@ class Outgoing:
             log.heads[size] = head
         self._begun(log)
 
+    def growing(self, ref: LogRef, size: int) -> None:
+        """A log that is being written: its first *size* entries were handed to storage, and leave once `durable`."""
+        log = self.logs[ref.log] = OutgoingLog(StoredLog(self._archive, ref), size, is_written=True)
+        self._begun(log)
+
     def sealed(self, ref: LogRef, first: int, records: Sequence[bytes], *, needs_disk: bool) -> None:
         """*records*, from the seq *first* on, were sealed and handed to storage.
 

@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from itertools import count, takewhile
 from typing import Final, NamedTuple
 
+from cctm.archive.catalogue import Checkpoint
 from cctm.archive.files import list_files, segment_path
 from cctm.archive.segment import LogRef, Record, scan
 from cctm.protocol.entry import decode_record_untrusted
 from cctm.protocol.errors import MalformedError, RemoteError
-from cctm.protocol.keys import Digest
+from cctm.protocol.keys import ChannelId, Digest
 
 APART_BYTES: Final = 1 << 20
 
@@ -123,3 +124,34 @@ class StoredLog:
         files = list_files(self._archive, self.ref.channel)
         here = next((log.segments for log in files.logs if log.ref == self.ref), ())
         return takewhile(here.__contains__, count(first))
+
+
+def sizes(archive: str, channel: ChannelId, checkpoints: Sequence[Checkpoint]) -> list[tuple[LogRef, int]]:
+    """How many entries each log of *channel* has.
+
+    A crash leaves more of a log than the catalogue knows: behind its checkpoint they are counted.
+
+    Raises:
+        OSError: of reading.
+    """
+    known = {checkpoint.ref: checkpoint for checkpoint in checkpoints}
+    return [
+        (log.ref, _count(archive, log.ref, log.segments, known.get(log.ref)))
+        for log in list_files(archive, channel).logs
+    ]
+
+
+def _count(archive: str, ref: LogRef, segments: Sequence[int], known: Checkpoint | None) -> int:
+    size, segment, at = (0, 0, 0) if known is None else (known.size, known.segment, known.position)
+    for number in segments:
+        if number < segment:
+            continue
+        fd = os.open(segment_path(archive, ref, number), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for item in scan(fd, at if number == segment else 0):
+                if not isinstance(item, Record):
+                    return size
+                size += 1
+        finally:
+            os.close(fd)
+    return size

@@ -55,6 +55,7 @@ LOG = logging.getLogger(__name__)
 
 ENLISTING_S: Final = 0.2  # those who enrol within it get one grant
 MOST_ENLISTING: Final = 64
+LIKELY: Final = 1 << 20  # changes of a list that another copy of this home may have made
 LAST_S: Final = 30.0  # for the relay to take what is left, once nothing is shared any more
 
 
@@ -133,6 +134,14 @@ class Shared:
         self.terminal.recorder.on_sealed = self._sealed
         self.terminal.on_durable = self._durable
         self.terminal.on_floor = self._floor
+
+    def go_on(self) -> None:
+        """Pass on the log that is being written, too, from its beginning: it was begun for the members."""
+        recorder = self.terminal.recorder
+        if recorder.log is not None:
+            self._known.add(recorder.log.log)
+            self._shown.add(recorder.log.log)
+            self.outgoing.growing(recorder.log, recorder.sealed_size)
 
     def detach(self) -> None:
         self.terminal.recorder.on_sealed = None
@@ -243,8 +252,7 @@ class Shared:
 
     def found(self, found: Found) -> None:
         """What the relay has of our own logs is known, for this connection."""
-        # A list is on our disk before it is on the relay's.
-        if found.is_copy or found.access_version > self.members.version:
+        if found.is_copy:
             self._copied(found)
         else:
             self.gate.open_for_input()
@@ -257,7 +265,9 @@ class Shared:
         LOG.warning(
             "terminal %s: the relay knows a newer log of ours: a copy, or a backup", self.terminal.log_name
         )
-        self._services.nursery.start_soon(self._turn_out, found.access_version)
+        # What it says of its list is proved by nothing, and a number that is not to be believed leaves none above it.
+        is_likely = found.access_version - self.members.version < LIKELY
+        self._services.nursery.start_soon(self._turn_out, found.access_version if is_likely else 0)
 
     async def _turn_out(self, above: int) -> None:
         async with self.lock:

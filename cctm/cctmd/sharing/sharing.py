@@ -18,6 +18,7 @@ from cctm.archive.files import list_files
 from cctm.archive.segment import LogRef
 from cctm.cctmd.links.failures import LinkError
 from cctm.cctmd.links.own_relay import OwnRelay
+from cctm.cctmd.links.stored import sizes
 from cctm.cctmd.recorder import Owed
 from cctm.cctmd.services import RefusedError, Services, wait_for
 from cctm.cctmd.sharing.shared import Shared
@@ -83,9 +84,10 @@ class Sharing:
                     LOG.exception("terminal %s: a link cannot be revoked", shared.terminal.log_name)
 
     async def _take_up(self, terminal: Terminal) -> None:
-        """A terminal that an earlier daemon shared: a log that its members can begin to read with."""
+        """A terminal that an earlier daemon shared: its members follow what is recorded since, from its beginning."""
         shared = await self._begin(terminal)
-        terminal.grant(terminal.recorder.keys, Owed.LOG, begins_epoch=False)
+        shared.go_on()
+        terminal.grant(terminal.recorder.keys, Owed.GRANT, begins_epoch=True)
         shared.uplink.access(*shared.access())
         self._nursery.start_soon(self._serve, shared)
 
@@ -106,7 +108,7 @@ class Sharing:
         await wait_for(self._services.storage.barrier())
         catalogue = self._services.catalogue
         known = await wait_for(self._services.storage.run_aside(lambda: catalogue.checkpoints(channel)))
-        return [(checkpoint.ref, checkpoint.size) for checkpoint in known]
+        return await trio.to_thread.run_sync(sizes, self._services.home.archive, channel, known)
 
     async def _serve(self, shared: Shared) -> None:
         try:
@@ -194,21 +196,16 @@ class Sharing:
             epoch=epoch,
             expires_us=request.expires_us,
         )
-        before = terminal.recorder.log
         await shared.change(members.with_link(link), owed=owed, rotates=rotates)
         if request.history and not members.shows_the_past:
-            await self._show_the_past(shared, before)
+            await self._show_the_past(shared)
         if members.has_floor and not shared.gate.holder:
             shared.perform(shared.gate.give(keys.writer.public, shared.moment()))
         return encode_link(Link(origin, terminal.channel, secret, link.generation, link.epoch))
 
-    async def _show_the_past(self, shared: Shared, left: LogRef | None) -> None:
-        """Have the relay get the logs begun before it was shared; of *left* the catalogue need not know all."""
-        sizes = dict(await self._stored(shared.terminal.channel))
-        end = shared.terminal.recorder.predecessor
-        if left is not None and end is not None and end.log == left.log:
-            sizes[left] = end.size
-        shared.known(list(sizes.items()))
+    async def _show_the_past(self, shared: Shared) -> None:
+        """Have the relay get the logs begun before it was shared."""
+        shared.known(await self._stored(shared.terminal.channel))
 
     async def unshare(self, request: requests.Unshare) -> None:
         """Revoke a link and its guests, or all.

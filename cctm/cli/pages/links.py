@@ -9,7 +9,7 @@ from cctm.cli.pages.canvas import BOLD, FAINT, PLAIN, REVERSE, Row, screenful
 from cctm.cli.pages.choice import Choice
 from cctm.cli.pages.effects import Closed, Effect
 from cctm.cli.pages.page import Page
-from cctm.cli.pages.together import AskRevoke, Links, MakeLink, ShowLink
+from cctm.cli.pages.together import AskRevoke, MakeLink, ShowLink
 from cctm.protocol.access import Role
 from cctm.protocol.control.replies import LinkRow
 
@@ -91,4 +91,5 @@ class LinkPage(Page):
         return drawn + b"\x1b[%d;1H" % at + self._url.encode()
 
     def take(self, key: str) -> Effect | None:
-        return Links() if key in {"q", "escape", "enter"} else None
+        # To the terminal, not to the page before: there a letter makes another link.
+        return Closed() if key in {"q", "escape", "enter"} else None

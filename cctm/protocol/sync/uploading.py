@@ -6,7 +6,8 @@
     for each own log:   the relay has      we do
                         less               append from there (it may have lost what it said it stored)
                         as much            append what comes
-                        more               nothing: what a crash took from us (§5.1)
+                        more               nothing: what a crash took from us (§5.1); but a grant leaves only when it is
+                                           on the disk: if it has one that we lack, ours is an older disk
                         something else     see it; if we signed that, a copy of this home is at work
     of logs that are not ours to know:     see the first entry; if we signed it, the same
 
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol, TypeAlias
 
-from cctm.protocol.entry import Sealed, decode_open_body_untrusted, decode_record_untrusted
+from cctm.protocol.entry import EntryKind, Sealed, decode_open_body_untrusted, decode_record_untrusted
 from cctm.protocol.errors import LocalError, MalformedError, RemoteError
 from cctm.protocol.ids import ChannelId, Digest, LogId, WriterId
 from cctm.protocol.log import LogVerifier
@@ -173,7 +174,9 @@ class Uploading:
         if row is None:
             return [AppendFrom(log.log, 0)]
         if row.size > log.size:
-            return self._ask(row, log.size) if log.is_written else []
+            if not log.is_written and row.grant < log.size:
+                return []
+            return self._ask(row, log.size if log.is_written else row.grant)
         if log.head_at(row.size) not in {None, row.head}:
             return self._ask(row, row.size - 1)
         return [AppendFrom(log.log, row.size)]
@@ -223,4 +226,6 @@ class Uploading:
             return [AppendFrom(log, row.size)]
         if here == head:
             raise MalformedError("another head than that of the entry")
+        if not own.is_written and seq >= own.size and sealed.entry.kind is not EntryKind.GRANT:
+            raise MalformedError("a grant that is none")
         return [Diverged(log, seq)]

@@ -46,6 +46,16 @@ async def test_the_owner_is_let_in_and_told_what_it_may_do(relay):
             assert connection.access_version == 7
 
 
+async def test_a_connection_can_be_left_while_messages_wait_that_nobody_receives(relay):
+    with in_time():
+        async with dial(origin_of(relay), CHANNEL, HOST) as connection:
+            for version in range(1, 20):
+                await connection.send(Access(access(version=version)))
+            # Its answers are more than the library takes from the socket unasked.
+            while connection._socket.recv_flow_control is None:  # noqa: ASYNC110  the relay is another process
+                await trio.sleep(0.01)
+
+
 async def test_a_stranger_is_refused_and_told_why(relay):
     refused = await failure(origin_of(relay), DEVICE)
     assert refused.reason is Reason.NOT_ALLOWED

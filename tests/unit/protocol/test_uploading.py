@@ -179,6 +179,24 @@ def test_more_than_was_ever_sealed_is_a_copy_at_work():
     assert upload.take_untrusted(answer) == [Diverged(host.log, 4)]
 
 
+def test_a_grant_that_our_disk_lacks_says_that_it_is_an_older_disk():
+    host = shared()
+    host.rotate()
+    records = host.records[host.log]
+    upload = uploading(Own(host, size=4, is_written=False))
+    asked(upload, offered(host, log1=len(records)).logs(), host.log, 5)
+    assert upload.take_untrusted(m.Entries(host.log, 5, records[5:6])) == [Diverged(host.log, 5)]
+
+
+def test_what_is_no_grant_says_nothing_of_our_disk():
+    host = shared()
+    upload = uploading(Own(host, size=3, is_written=False))
+    row = offered(host, log1=5).row(host.log, grant=4)
+    asked(upload, m.Logs([row], more=False), host.log, 4)
+    with pytest.raises(MalformedError):
+        upload.take_untrusted(m.Entries(host.log, 4, host.records[host.log][4:]))
+
+
 def test_a_relay_that_claims_another_head_and_has_our_entry_lies():
     host = shared()
     upload = uploading(Own(host))

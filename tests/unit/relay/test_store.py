@@ -204,3 +204,12 @@ async def test_when_the_disk_refuses_everybody_hears_it_and_nothing_is_stored(pa
         nursery.cancel_scope.cancel()
     assert (heard[1], store.failure) == (None, None)
     store.close()
+
+
+def test_a_reader_is_opened_while_somebody_writes(path):
+    with (
+        contextlib.closing(Database(path)) as writer,
+        writer.transaction(),
+        contextlib.closing(Database(path)) as reader,
+    ):
+        assert reader.channel(CHANNEL) is None
