@@ -20,7 +20,7 @@ import trio
 from cctm.archive.catalogue import Ended, Joined
 from cctm.archive.storage import LogRef
 from cctm.cctmd.building import Settling, build_fold
-from cctm.cctmd.joining.banner import Standing, banner
+from cctm.cctmd.joining.banner import PARTED, Standing, banner
 from cctm.cctmd.joining.early import Early
 from cctm.cctmd.joining.keeping import Keeping, Reached
 from cctm.cctmd.joining.watermark import decode_known_untrusted, encode_known
@@ -149,8 +149,8 @@ class Mirror(Stage):
 
     @property
     def is_let_in(self) -> bool:
-        """Whether a grant of the host's opened, be the screen there or not."""
-        return bool(self._roles) or self.arrived.is_set()
+        """Whether a grant of the host's opened, be the screen there or not; and the host did not say farewell since."""
+        return self._parted not in PARTED and (bool(self._roles) or self.arrived.is_set())
 
     @property
     def is_oneself(self) -> bool:
