@@ -73,7 +73,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         url = share(host, "work", "--drive")
         other = share(host, "other", "--drive")
         for link in (url, other):
-            guest.run("join", "-d", link, "--as", "ann")
+            until(
+                lambda link=link: guest.run("join", "-d", link, "--as", "ann", check=False).returncode == 0,
+                "the relay has it",
+            )
         with Outer(guest, "attach", "other") as there:
             there.until("")
             until(lambda: labels(host, "other") == ["you", "ann"], "the guest is in the other terminal")
@@ -506,6 +509,10 @@ def test_a_relay_that_has_lost_everything_is_given_it_again(
         world.liar.upstream = empty.address
         world.liar.cut(lambda _: True)
         both.there.until(both.print())
+        until(lambda: labels(world.host) == ["you", "ann"], "the guest is known again")
+        word = next(WORDS)
+        both.there.enter(word)
+        both.here.until(word)
         world.liar.upstream = world.relay.address
         world.liar.cut(lambda _: True)
         both.until_level()
