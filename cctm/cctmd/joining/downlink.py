@@ -146,8 +146,6 @@ class Downlink:
         async with dial(mirror.joined.origin, mirror.channel, mirror.keys) as connection:
             mirror.connected(self._send_soon)
             self.failure = None
-            if mirror.joined.is_enrolled:
-                self._is_unknown = False
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._send, connection)
                 nursery.start_soon(self._tick)

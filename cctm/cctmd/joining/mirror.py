@@ -288,11 +288,6 @@ class Mirror(Stage):
         self.role = max(self._role_of(self._own), self._role_of(self._by_link))
         self.note()
 
-    def _remember_enrolment(self) -> None:
-        """A relay that had lost the list did not know us, and now the host answers: it need not enrol us again."""
-        if not self.is_oneself and WriterId(self._own.sign_public) in self._roles:
-            self.joined = replace(self.joined, is_enrolled=True)
-
     def _role_of(self, keys: DeviceKeys) -> Role:
         return self._roles.get(WriterId(keys.sign_public), Role.VIEWER)
 
@@ -365,7 +360,6 @@ class Mirror(Stage):
                     self._parted = why
                 case driving.Heard():
                     self._parted = None
-                    self._remember_enrolment()
                     self._tell_holder()
 
     def _type_early(self) -> None:
