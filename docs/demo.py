@@ -76,13 +76,15 @@ class Tour:
         pid, master = pty.fork()
         if pid == 0:
             os.execve(CCTM[0], [*CCTM, *arguments], self.env)  # noqa: S606  this is the user's hand
-        window = Window(master)
-        yield window
-        screen = Fold(80, 24)
-        screen.feed(window.seen)
-        show("\n".join(filter(None, map(text_of, screen.picture().lines))))
-        os.close(master)
-        os.waitpid(pid, 0)
+        try:
+            window = Window(master)
+            yield window
+            screen = Fold(80, 24)
+            screen.feed(window.seen)
+            show("\n".join(filter(None, map(text_of, screen.picture().lines))))
+        finally:
+            os.close(master)  # who still sits there hangs up, and starts no daemon again
+            os.waitpid(pid, 0)
 
 
 class Window:
