@@ -2,8 +2,9 @@
 
     python -m tests.beside_guests
 
-Prints p50 and p99 of the milliseconds from some keys to their echo, through an attached client, while what echoes them is
-shared with: nobody; a guest whose network is dead (its daemon stopped); one that reads one byte a second; 500 that read well.
+Prints p50 and p99 of the milliseconds from some keys to their echo, through an attached client, while what echoes them
+is shared with: nobody; a guest whose network is dead (its daemon stopped); one that reads next to nothing; 500 that
+read well.
 """
 
 # ruff: noqa: T201 - what it has to say is a table on standard output
