@@ -75,10 +75,13 @@ def printed(lines: int) -> bytes:
 class Relay:
     """`cctm relay serve` that is killed, and comes back at its address."""
 
-    def __init__(self, place: Path, host: str = "127.0.0.1", within: Sequence[str] = ()) -> None:
+    def __init__(
+        self, place: Path, host: str = "127.0.0.1", within: Sequence[str] = (), *options: str
+    ) -> None:
         self.store = place / "relay.sqlite"
         self.journal = place / "relay.jsonl"
         self._within = within
+        self._options = options
         self._env = without_coverage(os.environ) | {"CCTM_HOME": str(place / "home")}
         self._listen = f"{host}:0"
         self.address = ""
@@ -107,6 +110,7 @@ class Relay:
             self._listen,
             "--store",
             str(self.store),
+            *self._options,
         ]
         with self.journal.open("ab") as journal:
             self._process = subprocess.Popen(command, env=self._env, stderr=journal, stdin=subprocess.DEVNULL)
