@@ -127,6 +127,8 @@ class Shared:
 
     def attach(self) -> None:
         """Pass on what is sealed from now on."""
+        if self.terminal.recorder.log is not None:  # of earlier in this daemon's life; a relay may have it
+            self._known.add(self.terminal.recorder.log.log)
         self.terminal.recorder.on_sealed = self._sealed
         self.terminal.on_durable = self._durable
         self.terminal.on_floor = self._floor
