@@ -292,11 +292,12 @@ class Terminals:
             RefusedError
         """
         channel = self.find(target)
-        if channel in self.joined:
+        if channel in self.joined:  # a client names it by its id, which nobody wants to read
+            name = self.joined[channel].name
             raise RefusedError(
                 Reason.FAILED,
-                f"The terminal {target!r} runs on another machine, where you are a guest.",
-                f"Ask its host; `cctm rm {target}` forgets it here.",
+                f"{name!r} is its host's: you are a guest, and cannot do that.",
+                f"Ask its host; `cctm rm {name}` forgets it here.",
             )
         terminal = self.running.get(channel)
         if terminal is None or terminal.ending is not None:

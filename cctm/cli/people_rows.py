@@ -17,7 +17,7 @@ def cells(person: PersonRow, presence: Presence, now_s: float) -> tuple[str, ...
         name(person, presence),
         words.short_id(person.who) if person.who else "-",
         words.role(person.role) + (", has the keyboard" if person.who == presence.holder else ""),
-        words.age(now_s - person.since_us / 1e6),
+        words.age(now_s - person.since_us / 1e6) if person.since_us else "-",
         _typed(person.idle_us),
         _round_trip(person.round_trip_us),
     )
@@ -54,7 +54,7 @@ def as_json(person: PersonRow, presence: Presence) -> dict[str, object]:
         "label": person.label,
         "role": words.role(person.role),
         "link": person.link.hex() or None,
-        "since": person.since_us / 1e6,
+        "since": person.since_us / 1e6 if person.since_us else None,
         "idle": None if person.idle_us is None else person.idle_us / 1e6,
         "round_trip": None if person.round_trip_us is None else person.round_trip_us / 1e6,
         "you": person.who == presence.you,

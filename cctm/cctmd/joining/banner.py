@@ -13,8 +13,8 @@ from cctm.protocol.sync.followed import SENTENCES, Doubt
 
 GRAVE: Final = (Doubt.FORK, Doubt.NO_KEY, Doubt.STALE)
 PARTED: Final = {
-    Why.REMOVED: "The host has removed you: nothing more comes.",
-    Why.UNSHARED: "The host shares this terminal no longer: nothing more comes.",
+    Why.REMOVED: "The host has removed you: nothing more comes. Ctrl+B d leaves.",
+    Why.UNSHARED: "The host shares this terminal no longer: nothing more comes. Ctrl+B d leaves.",
 }
 WITHHELD: Final = "The relay withholds what the host has recorded."
 UNSHOWN: Final = "Waiting for the host's screen."

@@ -32,7 +32,7 @@ GOODBYE_S: Final = 1.0
 MOST_WAITING: Final = 4096  # messages; a relay that takes none for so long is cut off
 UNKNOWN: Final = frozenset({Reason.NOT_ALLOWED, Reason.NO_CHANNEL, Reason.EXPIRED})
 
-SHUT: Final = "The host shares this terminal no longer, or has removed you, or the link was revoked."
+SHUT: Final = "The host shares this terminal no longer, or not with you."
 
 
 class _ComeAgainError(Exception):
@@ -133,7 +133,7 @@ class Downlink:
             self._was_refused = True
             return True
         if error.reason in UNKNOWN:
-            error = LinkError(SHUT, "Ask the host for a new link.", error.reason)
+            error = LinkError(SHUT, "Ask for a new link.", error.reason)
             mirror.disconnected(f"{error.what} {error.advice}")
         self.failure = error
         if not isinstance(error, LinkDownError):

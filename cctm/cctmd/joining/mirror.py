@@ -63,7 +63,7 @@ LOSSES: Final[Mapping[Loss, str]] = {
     Loss.VIEWER: "Not typed: the host lets you watch only.",
     Loss.NOT_YET: "Not typed: the host has not answered yet.",
     Loss.UNHEARD: "Not typed: the host does not answer.",
-    Loss.HELD: "Not typed: somebody else has the keyboard.",
+    Loss.HELD: "Not typed: somebody else has the keyboard. Ctrl+B r asks for it.",
     Loss.FULL: "Not typed: too much at once.",
     Loss.REFUSED: "The host did not take the last {} that you typed.",
     Loss.UNKNOWN: "The host may not have taken the last {} that you typed.",
@@ -151,6 +151,11 @@ class Mirror(Stage):
     def is_let_in(self) -> bool:
         """Whether a grant of the host's opened, be the screen there or not; and the host did not say farewell since."""
         return self._parted not in PARTED and (bool(self._roles) or self.arrived.is_set())
+
+    @property
+    def has_parted(self) -> bool:
+        """Whether the host said goodbye to us."""
+        return self._parted is not None
 
     @property
     def is_oneself(self) -> bool:
@@ -427,13 +432,14 @@ class Mirror(Stage):
         self._perform(self.driver.floor(wish, self._services.clock.now_us()))
 
     def people(self) -> replies.Presence:
-        """The guests who are in it, and who has the keyboard, as the host said last."""
+        """The host, the guests who are in it, and who has the keyboard, as the host said last."""
         own = self._own.sign_public
         answered = None if self.driver is None else self.driver.hailing.answered
         if answered is None:
             return replies.Presence([], own, None)
         wall_us = self._services.clock.wall_us()
-        rows = [
+        rows = [replies.PersonRow(b"", "", Role.OWNER, b"", 0, None, None)]
+        rows += [
             replies.PersonRow(
                 person.who,
                 person.label,

@@ -186,6 +186,10 @@ class Mirrors:
             )
         known = self.mirrors.get(channel)
         if known is not None and known.joined.secret == link.secret and known.is_let_in:
+            if known.has_parted:
+                raise RefusedError(
+                    Reason.FAILED, "The host has removed you, or revoked this link.", "Ask for a new link."
+                )
             return replies.Created(channel, known.name)
         return await self._join(link, request.label)
 

@@ -23,6 +23,7 @@ from cctm.cctmd.links.retrying import Retrying
 from cctm.cctmd.links.upload import Host, Upload
 from cctm.cctmd.links.urgent import Urgent
 from cctm.home import HomeError
+from cctm.protocol.control.values import CONNECTED, CONNECTING, RECONNECTING
 from cctm.protocol.errors import MalformedError, RemoteError
 from cctm.protocol.ids import WriterId
 from cctm.protocol.keys import ChannelId, WriterKey
@@ -78,11 +79,11 @@ class Uplink:
         """For people."""
         if self._upload is not None:
             lost = self._outgoing.lost
-            return "connected" if lost is None else f"connected; entry {lost.seq} cannot be read on the disk"
+            return CONNECTED if lost is None else f"{CONNECTED}; entry {lost.seq} cannot be read on the disk"
         if self._ended is None:
-            return "connecting"
+            return CONNECTING
         if isinstance(self._ended, LinkDownError):
-            return f"reconnecting: {self._ended.what}"
+            return f"{RECONNECTING}{self._ended.what}"
         return f"{self._ended.what} {self._ended.advice}"
 
     # --- what is said

@@ -6,6 +6,7 @@ import click
 
 from cctm.cli import words
 from cctm.cli.client import connect
+from cctm.cli.errors import UserError
 from cctm.cli.parameters import NAME, TERMINAL
 from cctm.cli.people_rows import chosen
 from cctm.home import Home
@@ -21,6 +22,8 @@ def command(target: str, who: str) -> None:
     The link by which they came is revoked, too; others who came by it stay.
     """
     with connect(Home.locate(os.environ)) as client:
-        people = client.ask(requests.AskPeople(target), replies.Presence).rows
-        client.ask(requests.Kick(target, chosen(people, who)), replies.Done)
+        presence = client.ask(requests.AskPeople(target), replies.Presence)
+        if presence.you:
+            raise UserError("Only the host removes guests, and you are one.", "`cctm rm` leaves for good.")
+        client.ask(requests.Kick(target, chosen(presence.rows, who)), replies.Done)
     click.echo(f"Removed {words.printable(who)}, and revoked their link. {words.SEEN}", err=True)

@@ -71,6 +71,7 @@ class _Size(click.ParamType[int]):
         return int(match[1]) * _UNITS[match[2]]
 
 
+_STAYS = "What is shared already stays where it is."
 _STORE = click.option(
     "--store", metavar="FILE", help="Where it keeps everything.  [default: relay.sqlite at home]"
 )
@@ -186,8 +187,10 @@ def use(url: Origin | None, is_invited: bool, is_none: bool) -> None:  # noqa: F
     home.prepare()
     if is_none:
         forget_choice(home)
+        click.echo(f"This machine itself passes on what is shared from now on. {_STAYS}", err=True)
     elif url is not None:
         save_choice(home, RelayChoice(url, _ask_for_invite() if is_invited else None))
+        click.echo(f"What is shared from now on goes through {url}. {_STAYS}", err=True)
     else:
         choice = load_choice(home)
         if choice is None:

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from typing import Final
 
 import click
 
@@ -10,13 +11,18 @@ from cctm.cli import words
 from cctm.cli.attachment import outer
 from cctm.cli.client import Client, connect
 from cctm.cli.commands.attach import is_itself
-from cctm.cli.errors import UserError
+from cctm.cli.errors import MistakeError, UserError
 from cctm.cli.parameters import MOST, TERMINAL, seconds, this_or
 from cctm.home import Home
 from cctm.protocol.access import Role
 from cctm.protocol.control import replies, requests
+from cctm.protocol.control.values import CONNECTED, CONNECTING, RECONNECTING
 from cctm.protocol.errors import MalformedError
 from cctm.protocol.link import decode_link_untrusted
+from cctm.relay_choice import load_choice
+
+LOOKS: Final = 20  # at how the relay is reached; after that the user need not wait
+LOOK_S: Final = 0.1
 
 
 @click.command(epilog="Example: cctm share build --drive --expires 2h")
@@ -53,22 +59,57 @@ def command(
     """
     terminal = this_or(target)
     role = Role.DRIVER if drive else Role.VIEWER
+    if expires_s == 0:
+        raise MistakeError("A link that expires at once lets nobody in.", "Say 30m, 2h or 7d, for example.")
     expires_us = None if expires_s is None else min(time.time_ns() // 1000 + expires_s * 1_000_000, MOST)
-    with connect(Home.locate(os.environ)) as client:
+    home = Home.locate(os.environ)
+    with connect(home) as client:
         if os.isatty(1) or (qr and os.isatty(2)):
             refuse_onlookers(client, terminal)
         request = requests.Share(terminal, role, history, floor, expires_us)
         url = client.ask(request, replies.Link).url
-    if is_json:
-        click.echo(json.dumps(_as_json(url, role, expires_us), indent=2))
-    else:
-        click.echo(words.printable(url))
-    if qr:
-        click.echo(_qr_code(url), err=True, color=True)  # what it needs was looked at
+        if is_json:
+            click.echo(json.dumps(_as_json(url, role, expires_us), indent=2))
+        else:
+            click.echo(words.printable(url))
+        if qr:
+            click.echo(_qr_code(url), err=True, color=True)  # what it needs was looked at
+        trouble = _trouble(client, terminal, url)
     can = "watch and type" if drive else "watch"
     until = "" if expires_s is None else f", for {words.age(expires_s)}"
     named = words.printable(target or terminal[: words.SHOWN_ID_DIGITS])
     click.echo(f"Whoever has this link can {can}{until}. `cctm unshare {named}` revokes it.", err=True)
+    if trouble:
+        click.echo(
+            f"Nobody can join yet: {words.printable(trouble)} `cctm shares` tells when that has changed.",
+            err=True,
+        )
+    elif host := own_host(home, url):
+        click.echo(
+            f"It works where {host}, this machine, is reached. Further: `cctm relay use URL`.", err=True
+        )
+
+
+def _trouble(client: Client, terminal: str, url: str) -> str:
+    """Why the relay of a new link is not reached; empty: it is, or that is not known soon."""
+    for _ in range(LOOKS):
+        rows = client.ask(requests.AskShares(terminal), replies.Shares).rows
+        state = next((row.state for row in rows if row.url == url), CONNECTED)
+        if state != CONNECTING:
+            return "" if state.startswith(CONNECTED) else state.removeprefix(RECONNECTING)
+        time.sleep(LOOK_S)
+    return ""
+
+
+def own_host(home: Home, url: str) -> str:
+    """The address of this machine that a link names; empty: it names a relay elsewhere."""
+    try:
+        origin = decode_link_untrusted(url).origin
+        with open(home.relay_port, encoding="utf-8") as file:
+            port = file.read().strip()
+    except (OSError, ValueError, MalformedError):
+        return ""  # there is no relay of its own
+    return origin.host if load_choice(home) is None and str(origin.port) == port else ""
 
 
 def refuse_onlookers(client: Client, terminal: str = "") -> None:

@@ -44,6 +44,11 @@ def command(target: str | None, is_json: bool) -> None:  # noqa: FBT001
     ]
     if lines:
         click.echo("\n".join(table.align([("TERMINAL", *HEADS), *lines])))
+    elif target is not None and any(row.place and row.name == asked[0][0] for row in terminals):
+        click.echo(
+            f"Its host does not say who is here. `cctm attach {words.printable(asked[0][0])}` asks again.",
+            err=True,
+        )
     else:
         click.echo("Nobody is here: nothing is shared. `cctm share TERMINAL` makes a link.", err=True)
 

@@ -46,8 +46,6 @@ class KeyboardPage(Page):
         body: list[Row] = [[(f" {self._name}: the keyboard", BOLD)], []]
         if self._presence.holder is None:
             return screenful([*body, [(f"   {EVERYBODY}", PLAIN)]], cols, rows, [(KEYS, FAINT)])
-        if not self._presence.holder and all(person.who for person in self._drivers):
-            body.append([(" * the host", PLAIN)])  # whom a guest is not told of as one of the people
         for number in self._choice.in_sight(rows - len(body) - 1):
             person = self._drivers[number]
             mark = "*" if self._holds(person) else " "

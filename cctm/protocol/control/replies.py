@@ -122,7 +122,7 @@ class Query(NamedTuple):
 class PersonRow(NamedTuple):
     """Somebody who is here: a guest, or the host's own user (`who` and `link` are empty).
 
-    `since_us` is when they came, by the wall clock; `idle_us`, how long ago they typed: nil, never.
+    `since_us` is when they came, by the wall clock (0: not known); `idle_us`, how long ago they typed: nil, never.
     """
 
     who: bytes

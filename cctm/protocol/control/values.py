@@ -1,6 +1,12 @@
 """The words that control messages use: small enumerations, sent as integers (SPEC.md §8)."""
 
 from enum import IntEnum
+from typing import Final
+
+# How the state of a shared terminal's relay begins. Other states say what is wrong, and so does what follows the last.
+CONNECTED: Final = "connected"
+CONNECTING: Final = "connecting"
+RECONNECTING: Final = "reconnecting: "
 
 
 class Reason(IntEnum):

@@ -184,7 +184,7 @@ async def test_a_guest_that_is_removed_is_told_and_can_forget_the_terminal(tmp_p
         mirror.join(viewer)
         await until(lambda: mirror.is_oneself and mirror.driver.pulse is not None)
         await host.says_farewell()
-        await until(lambda: mirror.banner == "The host has removed you: nothing more comes.")
+        await until(lambda: mirror.banner == "The host has removed you: nothing more comes. Ctrl+B d leaves.")
         await host.removes_everybody()
         await until(lambda: not mirror.is_connected)
         assert await answer(daemon, requests.Remove("theirs")) == [replies.Done()]
@@ -235,7 +235,18 @@ async def test_ending_and_renaming_are_the_hosts(tmp_path, relay, request_):
         await join(daemon, host)
         with pytest.raises(RefusedError) as refused:
             await answer(daemon, request_)
-        assert refused.value.what == "The terminal 'theirs' runs on another machine, where you are a guest."
+        assert refused.value.what == "'theirs' is its host's: you are a guest, and cannot do that."
+
+
+async def test_who_cannot_share_what_they_joined_is_told_its_name_and_not_its_id(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        joined = await join(daemon, host)
+        with pytest.raises(RefusedError) as refused:
+            await answer(daemon, requests.AskShares(joined.channel.hex()))
+        said = f"{refused.value.what} {refused.value.advice}"
+        assert "'theirs'" in said
+        assert joined.channel.hex() not in said
 
 
 async def test_a_link_that_is_void_is_refused_and_leaves_nothing(tmp_path, relay):
@@ -256,12 +267,12 @@ async def test_what_is_no_link_is_refused(tmp_path, text):
         assert "no link" in refused.value.what
 
 
-async def test_who_is_there_is_what_the_host_says(tmp_path, relay):
+async def test_who_is_there_is_the_host_and_whom_the_host_names(tmp_path, relay):
     host = SharingHost(relay.address)
     async with running_daemon(tmp_path) as daemon, host.running():
         mirror = await join(daemon, host, "ann")
         mirror.join(Watcher())
         await until(lambda: mirror.people().rows)
         [people] = await answer(daemon, requests.AskPeople("theirs"))
-        assert [person.label for person in people.rows] == ["ann"]
+        assert [person.label for person in people.rows] == ["", "ann"]
         assert (people.you, people.holder) == (mirror.joined.keys.sign_public, None)

@@ -23,7 +23,7 @@ def test_the_keyboard_is_asked_for_passed_on_and_given_back(host: Machine, guest
     with Outer(host, "attach", "work") as here, Outer(guest, "join", link, "--as", "ana") as there:
         until(lambda: [row["label"] for row in people(host)] == ["you", "ana"])
         there.prefixed("r")
-        there.until_match(r"^ \* the host", r"^   ana \(you\)")
+        there.until_match(r"^ \* host", r"^   ana \(you\)")
         there.keys("r")
         there.until("You asked for the keyboard.")
         here.prefixed("r")

@@ -116,14 +116,36 @@ def test_a_new_link_is_all_that_stands_on_standard_output(cctm, daemon):
     status, out, err = cctm("share", "build")
     assert (status, out) == (0, URL + "\n")
     assert err == "Whoever has this link can watch. `cctm unshare build` revokes it.\n"
-    assert daemon.requests == [requests.Share("build", Role.VIEWER, False, False, None)]
+    assert asked(daemon, requests.Share) == [requests.Share("build", Role.VIEWER, False, False, None)]
+
+
+def test_that_a_new_links_relay_is_not_reached_is_said_with_the_reason(cctm, daemon):
+    away = FIRST._replace(state="reconnecting: Nothing listens at https://relay.example.")
+    daemon.replies[requests.AskShares] = replies.Shares([away])
+    status, out, err = cctm("share", "build")
+    assert (status, out) == (0, URL + "\n")
+    assert "Nobody can join yet: Nothing listens at https://relay.example. `cctm shares` tells" in err
+
+
+def test_a_link_through_this_machine_itself_says_how_far_it_reaches(cctm, daemon, tmp_path):
+    (tmp_path / "home" / "relay.port").write_text("443\n")
+    assert "It works where relay.example, this machine, is reached." in cctm("share", "build")[2]
+    (tmp_path / "home" / "relay.port").write_text("444\n")
+    assert "this machine" not in cctm("share", "build")[2]
+
+
+def test_a_link_that_expires_at_once_is_not_made(cctm, daemon):
+    status, _, err = cctm("share", "build", "--expires", "0s")
+    assert status != 0
+    assert "A link that expires at once lets nobody in. Say 30m" in err
+    assert daemon.requests == []
 
 
 def test_what_a_link_is_for_is_said_to_the_daemon(cctm, daemon):
     before = time.time_ns() // 1000
     status, _, err = cctm("share", "build", "--drive", "--history", "--floor", "--expires", "2h")
     after = time.time_ns() // 1000
-    [request] = daemon.requests
+    [request] = asked(daemon, requests.Share)
     assert status == 0
     assert request[:4] == ("build", Role.DRIVER, True, True)
     assert before <= request.expires_us - 7_200_000_000 <= after
@@ -352,6 +374,23 @@ def test_that_nobody_is_there_is_said_beside_an_empty_list(cctm, daemon):
     assert json.loads(cctm("who", "--json")[1]) == []
 
 
+def test_that_the_host_of_a_joined_terminal_is_silent_is_not_taken_for_not_shared(cctm, daemon):
+    daemon.replies[requests.AskPeople] = Presence([], TWIN.who, None)
+    assert cctm("who", "theirs")[2].startswith("Its host does not say who is here.")
+
+
+def test_since_when_the_host_is_there_is_left_open_where_it_is_not_known(cctm, daemon):
+    daemon.replies[requests.AskPeople] = Presence([HOST._replace(since_us=0), TWIN], TWIN.who, None)
+    assert json.loads(cctm("who", "theirs", "--json")[1])[0]["since"] is None
+    assert cctm("who", "theirs")[1].splitlines()[1].split() == ["theirs", "host", "-", "owner", "-", "-", "-"]
+
+
+def test_a_guest_is_told_that_removing_is_the_hosts(cctm, daemon):
+    daemon.replies[requests.AskPeople] = Presence([HOST, ANA], TWIN.who, None)
+    assert cctm("kick", "theirs", "ana")[2].startswith("cctm: Only the host removes guests")
+    assert not asked(daemon, requests.Kick)
+
+
 @pytest.mark.parametrize("given", ["ana", "b1b1b1b1", "B1B1", "b1" * 32])
 def test_a_guest_is_removed_by_name_or_id(cctm, daemon, given):
     status, out, err = cctm("kick", "build", given)
@@ -392,7 +431,7 @@ def test_a_link_comes_on_standard_input_where_nobody_can_be_asked(cctm, daemon, 
 
 def test_a_link_on_the_command_line_is_taken(cctm, daemon):
     assert cctm("join", "-d", "--view", URL)[0] == 0
-    [request] = daemon.requests
+    [request] = asked(daemon, requests.Share)
     assert (request.link, request.rights) == (URL, Rights.VIEW)
     assert request.label
 

@@ -313,9 +313,10 @@ def test_who_has_the_keyboard_is_marked_among_those_who_may():
 
 
 def test_a_guest_sees_that_the_host_has_the_keyboard():
-    guests = Presence(GUESTS, ANA, b"")
-    assert shown(KeyboardPage("work", guests))[2:5] == [" * the host", "   ana (you)", ""]
-    assert shown(KeyboardPage("work", guests._replace(holder=ANA)))[2:4] == [" * ana (you)", ""]
+    host = PersonRow(b"", "", Role.OWNER, b"", 0, None, None)
+    guests = Presence([host, *GUESTS], ANA, b"")
+    assert shown(KeyboardPage("work", guests))[2:5] == [" * host", "   ana (you)", ""]
+    assert shown(KeyboardPage("work", guests._replace(holder=ANA)))[2:5] == ["   host", " * ana (you)", ""]
 
 
 @pytest.mark.parametrize(
