@@ -121,7 +121,8 @@ async def dialled(address, key=HOST, channel=CHANNEL, shown_address=None, invite
 
 
 def let_go(connection):
-    """Let the library's reading task end with *connection*: it waits for ever if what came is not fetched."""
+    """Let the library's reading task end with *connection*: while what came is not fetched it waits, for ever."""
+    connection.recv_messages.high = None
     if connection.recv_flow_control is not None:
         connection.resume_reading()
 
