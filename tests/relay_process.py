@@ -4,11 +4,13 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import urllib.error
 import urllib.request
 from contextlib import asynccontextmanager
 
+import trio
 from websockets.exceptions import ConnectionClosed
 from websockets.trio.client import connect
 
@@ -17,6 +19,8 @@ from cctm.relay.session import Closed
 from machine import CCTM
 from relay_parts import Client
 from samples import CHANNEL, HOST
+
+WAIT_S = 120
 
 
 class RelayProcess:
@@ -103,17 +107,22 @@ class Socket:
 
     async def receive(self):
         try:
-            return await self.connection.recv()
+            with trio.fail_after(WAIT_S):  # what never comes is a failure, and no wait without an end
+                return await self.connection.recv()
         except ConnectionClosed:
             raise Closed from None
+
+    def take_little(self):
+        """Have the system hold little of what comes for this side, whatever it does for others."""
+        self.connection.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
 
 
 @asynccontextmanager
 async def dialled(address, key=HOST, channel=CHANNEL, shown_address=None, invite=None, ssl=None):
     """A client that is connected and not yet open."""
     url = address.replace("http", "ws", 1) + "/sync/0"
-    more = {} if ssl is None else {"ssl": ssl}
-    async with connect(url, compression=None, max_size=MAX_MESSAGE, proxy=None, **more) as connection:
+    more = {"max_size": MAX_MESSAGE, "max_queue": 1} | ({} if ssl is None else {"ssl": ssl})
+    async with connect(url, compression=None, proxy=None, **more) as connection:
         try:
             yield Client(Socket(connection), key, channel, shown_address or address, invite)
         finally:
