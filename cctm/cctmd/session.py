@@ -230,6 +230,8 @@ class Session:
             view.resume(offset)
         else:
             view.begin(history)
+            if terminal.greeting:
+                view.say(terminal.greeting)
 
     async def _show_ended(self, channel: ChannelId, request: requests.Attach) -> None:
         """The terminal of a known id has ended: its last output, and how it ended."""

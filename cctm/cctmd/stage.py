@@ -112,6 +112,11 @@ class Stage(ABC):
     def held(self) -> str:
         """Why recording waits, for a listing; empty if it does not."""
 
+    @property
+    def greeting(self) -> str:
+        """What whoever attaches is told; empty: nothing."""
+        return ""
+
     @abstractmethod
     def _asked(self, query: Query, fold: Fold) -> None:
         """The program asked *query*, with the screen being *fold*."""

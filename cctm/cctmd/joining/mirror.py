@@ -58,6 +58,7 @@ from cctm.screen.queries import Query
 LOG = logging.getLogger(__name__)
 
 PATIENCE_US: Final = 3_000_000  # in which a host that is there has answered
+GREETING: Final = "A terminal of another machine. Ctrl+B d leaves it, Ctrl+B ? shows all keys."
 NOT_TYPED: Final = "Not typed: there is no connection to the host."
 LOSSES: Final[Mapping[Loss, str]] = {
     Loss.VIEWER: "Not typed: the host lets you watch only.",
@@ -466,6 +467,11 @@ class Mirror(Stage):
     def held(self) -> str:
         """Why recording waits: here it does not."""
         return ""
+
+    @property
+    def greeting(self) -> str:
+        """What whoever attaches may not know of it: to leave by `exit` would end the host's program."""
+        return GREETING
 
     def join(self, viewer: Viewer) -> None:
         """Send what is shown to *viewer* from now on."""

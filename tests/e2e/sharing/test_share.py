@@ -24,6 +24,12 @@ def test_a_driver_and_the_host_type_and_both_see_the_same(host: Machine, guest: 
         assert here.lines()[:6] == there.lines()[:6]
 
 
+def test_whoever_joins_is_told_how_to_leave(host: Machine, guest: Machine) -> None:
+    host.run("new", "-d", "-n", "work", "--", "sh")
+    with Outer(guest, "join", share(host, "work", "--drive")) as there:
+        there.until("Ctrl+B d leaves it")
+
+
 def test_a_viewer_sees_and_cannot_type(host: Machine, guest: Machine) -> None:
     host.run("new", "-d", "-n", "work", "--", "sh")
     link = share(host, "work")

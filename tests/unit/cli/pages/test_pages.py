@@ -14,7 +14,7 @@ from cctm.cli.pages.links import LinkPage, LinksPage
 from cctm.cli.pages.prompt import Question, RenamePrompt, kill_question
 from cctm.cli.pages.record import RecordPage
 from cctm.cli.pages.terminals import TerminalsPage
-from cctm.cli.pages.together import AskKick, AskRevoke, Here, Keyboard, Links, MakeLink, Pass, ShowLink
+from cctm.cli.pages.together import AskKick, AskRevoke, Here, Keyboard, MakeLink, Pass, ShowLink
 from cctm.protocol.access import Role
 from cctm.protocol.control.replies import LinkRow, PersonRow, Presence, Row
 from cctm.protocol.control.values import FloorAction, Mode, Rights
@@ -286,7 +286,7 @@ def test_a_link_is_shown_as_one_line_that_a_terminal_wraps_and_as_a_qr_code():
     assert text_of(lines[2]) + text_of(lines[3]).rstrip() == URL
     assert lines[2].wraps
     assert any("█▀▀▀" in text_of(line) for line in lines[4:])
-    assert press(page, "x", "q") == Links()
+    assert press(page, "x", "q") == Closed()
 
 
 def test_a_window_without_room_shows_no_part_of_a_qr_code():
