@@ -274,7 +274,8 @@ class Recorder:
             return False
         behind = LogHead(log.log, log.size, log.head)
         sealed = self._seal_keyframe(log, self._offset, screen, behind, PARTIAL if hides else WHOLE)
-        self._store(log, [sealed], Sync.GROUPED, log.size - 1)
+        # Those who follow get nothing behind it before it is stored.
+        self._store(log, [sealed], Sync.GROUPED if self.on_sealed is None else Sync.NOW, log.size - 1)
         return True
 
     def close(self, how: How, code: int) -> None:

@@ -77,7 +77,7 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
         case requests.AskPeople(target):
             mirror = daemon.mirrors.mirrors.get(terminals.find(target))
             if mirror is not None:
-                return [mirror.people()]
+                return [mirror.voice.presence()]
             return [daemon.sharing.people(terminals.find_alive(target))]
         case requests.AskScreen(target, drawn):
             return await _screen(terminals.find_stage(target), is_drawn=drawn)

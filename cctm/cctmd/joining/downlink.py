@@ -200,7 +200,7 @@ class Downlink:
     async def _say_goodbye(self, connection: Connection) -> None:
         try:
             self._waiting.clear()
-            self._mirror.say_goodbye()
+            self._mirror.voice.leave()
             while self._waiting:
                 await connection.send(self._waiting.popleft())
         except LinkError:
@@ -211,7 +211,7 @@ class Downlink:
         while True:
             self._mirror.due()
             self._poked = trio.Event()
-            wake_us = self._mirror.wake_us
+            wake_us = self._mirror.voice.wake_us
             pause_s = LOOK_S if wake_us is None else (wake_us - self._clock.now_us()) / 1e6
             with trio.move_on_after(min(LOOK_S, max(SOON_S, pause_s))):
                 await self._poked.wait()

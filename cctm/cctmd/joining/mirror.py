@@ -1,16 +1,15 @@
 """Mirror: one terminal that was joined; a stage whose output comes from somebody else's log.
 
-    Follower ─► Store    ─► Keeping            Driver ◄─ keys, windows of those who look
-             ├► Learnt   ─► secrets, role            └► Send ─► downlink      Dropped ─► a notice
+    Follower ─► Store    ─► Keeping            Voice ◄─ keys, windows of those who look; the host's pulses
+             ├► Learnt   ─► secrets, role        └► downlink; notices
              ├► Shown    ─► the screen, anew
              └► Happened ─► output, sizes, name, end
 
 Invariants: clients are painted, never given the other machine's bytes; what it asks its terminal is answered there, and
-what it copies stays there. What is typed reaches the host, or whoever typed is told that it did not.
+what it copies stays there.
 """
 
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -21,8 +20,8 @@ from cctm.archive.catalogue import Ended, Joined
 from cctm.archive.storage import LogRef
 from cctm.cctmd.building import Settling, build_fold
 from cctm.cctmd.joining.banner import PARTED, Standing, banner
-from cctm.cctmd.joining.early import Early
 from cctm.cctmd.joining.keeping import Keeping, Reached
+from cctm.cctmd.joining.voice import Voice
 from cctm.cctmd.joining.watermark import decode_known_untrusted, encode_known
 from cctm.cctmd.recorder import Screen
 from cctm.cctmd.services import RefusedError
@@ -31,15 +30,9 @@ from cctm.cctmd.stage import Ending, Stage
 from cctm.cctmd.viewers import Viewer
 from cctm.protocol import events
 from cctm.protocol.access import Role
-from cctm.protocol.control import replies
 from cctm.protocol.control.values import FloorAction, Reason
 from cctm.protocol.events import Event, Keyframe
-from cctm.protocol.ids import channel_id
 from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, KeyId, StreamId, WriterId
-from cctm.protocol.live import effects as driving
-from cctm.protocol.live.driver import Driver
-from cctm.protocol.live.effects import Loss
-from cctm.protocol.live.messages import Why
 from cctm.protocol.live.words import Wish
 from cctm.protocol.sync.follower import (
     Effect,
@@ -60,15 +53,6 @@ LOG = logging.getLogger(__name__)
 PATIENCE_US: Final = 3_000_000  # in which a host that is there has answered
 GREETING: Final = "A terminal of another machine. Ctrl+B d leaves it, Ctrl+B ? shows all keys."
 NOT_TYPED: Final = "Not typed: there is no connection to the host."
-LOSSES: Final[Mapping[Loss, str]] = {
-    Loss.VIEWER: "Not typed: the host lets you watch only.",
-    Loss.NOT_YET: "Not typed: the host has not answered yet.",
-    Loss.UNHEARD: "Not typed: the host does not answer.",
-    Loss.HELD: "Not typed: somebody else has the keyboard. Ctrl+B r asks for it.",
-    Loss.FULL: "Not typed: too much at once.",
-    Loss.REFUSED: "The host did not take the last {} that you typed.",
-    Loss.UNKNOWN: "The host may not have taken the last {} that you typed.",
-}
 
 
 class Mirror(Stage):
@@ -108,12 +92,9 @@ class Mirror(Stage):
             (joined.generation, joined.epoch),
             decode_known_untrusted(joined.known),
         )
-        self.driver: Driver | None = None  # once the host is known; for *_driver_keys*
-        self._driver_keys: DeviceKeys | None = None
+        self.voice = Voice(channel, self._own, settling.services.clock, self)
         self.outgoing: Callable[[Live | Fetch | Tail], None] | None = None  # while there is a connection
         self.role = Role.VIEWER
-        self._early = Early()
-        self._has_typed = False  # could have: there was a session
         self.host_name = ""  # what the host calls it
         self.argv: tuple[bytes, ...] = ()
         self.is_given_up = False  # another took its place, or it was removed: what it knows counts no more
@@ -121,14 +102,11 @@ class Mirror(Stage):
         self.stalled: Callable[[], str] = lambda: ""
         self._services = settling.services
         self._lack = "Not connected."
-        self._parted: Why | None = None
         self._connected_us = 0
         self._sizing: Sizing[Viewer] = Sizing()
-        self._window: tuple[int, int] | None = None
         self._roles: Mapping[WriterId, Role] = {}
         self._is_named = False  # by the newest grant
         self._is_over: Ended | None = None
-        self._holder: bytes | None = None  # who was said to have the keyboard
         self._on_changed = on_changed
         self._on_looked_at = on_looked_at
 
@@ -151,17 +129,17 @@ class Mirror(Stage):
     @property
     def is_let_in(self) -> bool:
         """Whether a grant of the host's opened, be the screen there or not; and the host did not say farewell since."""
-        return self._parted not in PARTED and (bool(self._roles) or self.arrived.is_set())
+        return self.voice.parted not in PARTED and (bool(self._roles) or self.arrived.is_set())
 
     @property
     def has_parted(self) -> bool:
         """Whether the host said goodbye to us."""
-        return self._parted is not None
+        return self.voice.parted is not None
 
     @property
     def is_oneself(self) -> bool:
         """Whether we speak to the host by our own key, not the link's."""
-        return self.driver is not None and self._driver_keys is self._own
+        return self.voice.is_own
 
     @property
     def is_connected(self) -> bool:
@@ -177,30 +155,22 @@ class Mirror(Stage):
 
     def found_host(self, host: WriterId) -> None:
         """The key of the channel's owner is *host*."""
-        keys = self.keys
-        if self.driver is not None and self._driver_keys is keys:
-            return
-        self._driver_keys = keys
-        if not self.joined.is_enrolled:
-            self.driver = Driver(self.channel, host, keys, Role.VIEWER, os.urandom)
-            self._perform(self.driver.enrol(self._own, self.joined.label))
-            return
-        self.driver = Driver(self.channel, host, keys, self._role_of(keys), os.urandom)
-        if self._window is not None:
-            self._perform(self.driver.window(*self._window, self._services.clock.now_us()))
+        if self.joined.is_enrolled:
+            self.voice.as_oneself(host, self._role_of(self._own))
+        else:
+            self.voice.by_link(host, self._by_link, self.joined.label)
 
     def disconnected(self, lack: str) -> None:
         """There is no connection, or none any more; *lack* says why."""
         self.outgoing = None
         self._lack = lack
-        if self.driver is not None:
-            self.driver.cut()
+        self.voice.cut()
         self.look()
 
     def not_known_there(self) -> None:
         """The relay does not know our own key: come by the link again, and enrol."""
         self.joined = replace(self.joined, is_enrolled=False)
-        self.driver = None
+        self.voice.fall_silent()
 
     def known_after_all(self) -> None:
         """The relay lets in by the link. If the host's newest grant names us, come as oneself: the relay lacked the
@@ -211,12 +181,12 @@ class Mirror(Stage):
     def look(self) -> None:
         """Say what there is to say of the connection."""
         now_us = self._services.clock.now_us()
-        hailing = None if self.driver is None else self.driver.hailing
+        hailing = self.voice.hailing
         known = self.follower.known
         is_young = now_us - self._connected_us < PATIENCE_US
         standing = Standing(
             lack=self._lack,
-            parted=self._parted,
+            parted=self.voice.parted,
             doubts=self.follower.doubts,
             is_shown=self.follower.is_shown or is_young,
             withholds=hailing is not None and hailing.withholds({known.log: known.size}, now_us),
@@ -236,10 +206,12 @@ class Mirror(Stage):
 
     def take_live_untrusted(self, data: bytes) -> None:
         """A live message, as from the host."""
-        if self.driver is not None:
-            now_us = self._services.clock.now_us()
-            self._perform(self.driver.take_untrusted(data, now_us, self.secrets))
-            self._type_early()
+        self.voice.take_untrusted(data, self.secrets)
+
+    def send_live(self, data: bytes) -> None:
+        """Send *data* to the host, if there is a connection."""
+        if self.outgoing is not None:
+            self.outgoing(Live(b"", data))
 
     def perform(self, effects: Sequence[Effect]) -> None:
         """Do what the follower says, in its order; what is to be stored, behind the rest."""
@@ -289,8 +261,7 @@ class Mirror(Stage):
         self._is_named = self._own.box_public in learnt.enrolled
         if self._is_named and not self.joined.is_enrolled:
             self.joined = replace(self.joined, is_enrolled=True)
-        if self.driver is not None and self.is_oneself:
-            self._perform(self.driver.become(self._role_of(self.keys)))
+        self.voice.become(self._role_of(self._own))
         self.role = max(self._role_of(self._own), self._role_of(self._by_link))
         self.note()
 
@@ -342,61 +313,19 @@ class Mirror(Stage):
 
     def due(self) -> None:
         """Do what time brings."""
-        if self.driver is not None and self.is_connected:
-            self._perform(self.driver.due(self._services.clock.now_us()))
-        if self._early.forget(self._services.clock.now_us()):
-            self.say(LOSSES[Loss.NOT_YET])
+        self.voice.due(is_connected=self.is_connected)
         self.turn_over()
         self.look()
 
-    @property
-    def wake_us(self) -> int | None:
-        """When `due` has something to do; None: nothing is known of."""
-        return None if self.driver is None else self.driver.wake_us()
-
-    def _perform(self, effects: Sequence[driving.Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case driving.Send(data):
-                    if self.outgoing is not None:
-                        self.outgoing(Live(b"", data))
-                case driving.Dropped(size, loss):
-                    self.say(LOSSES[loss].format(f"{size} bytes" if size > 1 else "byte"))
-                case driving.Parted(why):
-                    self._parted = why
-                case driving.Heard():
-                    self._parted = None
-                    self._tell_holder()
-
-    def _type_early(self) -> None:
-        """Send what was typed before there was a session, if that is not long ago."""
-        if self.driver is not None and self.driver.can_type and not self._has_typed:
-            self._has_typed = True
-            now_us = self._services.clock.now_us()
-            self._early.forget(now_us)
-            data = self._early.take()
-            if data:
-                self._perform(self.driver.type(data, self.taken, now_us))
-
-    def _tell_holder(self) -> None:
-        people = self.people()
-        if people.holder != self._holder:
-            self._holder = people.holder
-            self.tell(replies.FloorHeld(people.holder))
-
     def typed(self, viewer: Viewer, data: bytes, now_us: int) -> None:
         """*viewer*, who drives, typed *data*."""
-        if self.driver is None or not self.is_connected:
+        if self.voice.driver is None or not self.is_connected:
             viewer.say(NOT_TYPED)
             return
-        if self.role >= Role.DRIVER and not self._has_typed and not self.driver.can_type:
-            if not self._early.put(data, now_us):
-                viewer.say(LOSSES[Loss.FULL].format("byte"))
-        elif not self.is_oneself:
-            viewer.say(LOSSES[Loss.VIEWER if self.role < Role.DRIVER else Loss.NOT_YET].format("byte"))
-        else:
-            self._perform(self.driver.type(data, self.taken, now_us))
-        self._fit(self._sizing.typed(viewer, now_us))
+        notice = self.voice.type(data, self.role, now_us)
+        if notice:
+            viewer.say(notice)
+        self.voice.fit(self._sizing.typed(viewer, now_us))
 
     @property
     def has_room(self) -> bool:
@@ -409,13 +338,7 @@ class Mirror(Stage):
 
     def claim(self, viewer: Viewer, window: tuple[int, int], now_us: int) -> None:
         """The window of *viewer*, who drives, has this size now: the host decides what follows from that."""
-        self._fit(self._sizing.claim(viewer, window, now_us))
-
-    def _fit(self, window: tuple[int, int] | None) -> None:
-        if window is not None and window != self._window:
-            self._window = window
-            if self.driver is not None:
-                self._perform(self.driver.window(*window, self._services.clock.now_us()))
+        self.voice.fit(self._sizing.claim(viewer, window, now_us))
 
     def floor(self, action: FloorAction, who: bytes) -> None:
         """A client asks for the keyboard, or gives it back.
@@ -427,39 +350,9 @@ class Mirror(Stage):
             raise RefusedError(
                 Reason.FAILED, "Only the host passes the keyboard on.", "Ask for it, or give it back."
             )
-        if self.driver is None or not self.driver.can_type or not self.is_connected:
-            raise RefusedError(Reason.FAILED, "The host cannot be asked now.", "Try again once it answers.")
         wish = Wish.REQUEST if action is FloorAction.REQUEST else Wish.RELEASE
-        self._perform(self.driver.floor(wish, self._services.clock.now_us()))
-
-    def people(self) -> replies.Presence:
-        """The host, the guests who are in it, and who has the keyboard, as the host said last."""
-        own = self._own.sign_public
-        answered = None if self.driver is None else self.driver.hailing.answered
-        if answered is None:
-            return replies.Presence([], own, None)
-        wall_us = self._services.clock.wall_us()
-        rows = [replies.PersonRow(b"", "", Role.OWNER, b"", 0, None, None)]
-        rows += [
-            replies.PersonRow(
-                person.who,
-                person.label,
-                int(person.role),
-                b"",
-                max(0, wall_us - person.since_us),
-                person.idle_us,
-                answered.round_trip_us if person.who == own else None,
-            )
-            for person in answered.pulse.people
-        ]
-        holder = answered.pulse.holder
-        is_host = channel_id(WriterId(holder)) == self.channel
-        return replies.Presence(rows, own, b"" if is_host else holder or None)
-
-    def say_goodbye(self) -> None:
-        """Nobody looks any more: the host need not wait until it misses us."""
-        if self.driver is not None:
-            self._perform(self.driver.leave())
+        if not self.is_connected or not self.voice.wish(wish):
+            raise RefusedError(Reason.FAILED, "The host cannot be asked now.", "Try again once it answers.")
 
     # --- as a stage
 
@@ -479,7 +372,7 @@ class Mirror(Stage):
         self._on_looked_at(self)
 
     def _left(self, viewer: Viewer) -> None:
-        self._fit(self._sizing.leave(viewer))
+        self.voice.fit(self._sizing.leave(viewer))
         self._on_looked_at(self)
 
     def finish(self, ending: Ending) -> None:

@@ -58,7 +58,7 @@ async def test_whoever_joins_is_enrolled_under_a_label_and_types(tmp_path, relay
         mirror.join(viewer)
         mirror.claim(viewer, (100, 30), 1)
         await until(lambda: host.labels == ["ann's laptop"])
-        await until(lambda: mirror.is_oneself and mirror.driver.can_type)
+        await until(lambda: mirror.is_oneself and mirror.voice.driver.can_type)
         mirror.typed(viewer, b"ls\r", 2)
         await until(lambda: host.typed == b"ls\r")
         await until(lambda: host.windows == [(100, 30)])
@@ -72,7 +72,7 @@ async def test_a_viewer_is_told_that_nothing_was_typed(tmp_path, relay):
         mirror = await join(daemon, host)
         viewer = Watcher()
         mirror.join(viewer)
-        await until(lambda: mirror.is_oneself and mirror.driver.pulse is not None)
+        await until(lambda: mirror.is_oneself and mirror.voice.driver.pulse is not None)
         mirror.typed(viewer, b"rm -rf /\r", 2)
         assert viewer.said == ["Not typed: the host lets you watch only."]
         assert host.typed == b""
@@ -182,7 +182,7 @@ async def test_a_guest_that_is_removed_is_told_and_can_forget_the_terminal(tmp_p
         mirror = await join(daemon, host)
         viewer = Watcher()
         mirror.join(viewer)
-        await until(lambda: mirror.is_oneself and mirror.driver.pulse is not None)
+        await until(lambda: mirror.is_oneself and mirror.voice.driver.pulse is not None)
         await host.says_farewell()
         await until(lambda: mirror.banner == "The host has removed you: nothing more comes. Ctrl+B d leaves.")
         await host.removes_everybody()
@@ -272,7 +272,7 @@ async def test_who_is_there_is_the_host_and_whom_the_host_names(tmp_path, relay)
     async with running_daemon(tmp_path) as daemon, host.running():
         mirror = await join(daemon, host, "ann")
         mirror.join(Watcher())
-        await until(lambda: mirror.people().rows)
+        await until(lambda: len(mirror.voice.presence().rows) == 2)
         [people] = await answer(daemon, requests.AskPeople("theirs"))
         assert [person.label for person in people.rows] == ["", "ann"]
         assert (people.you, people.holder) == (mirror.joined.keys.sign_public, None)
