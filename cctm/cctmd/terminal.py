@@ -140,6 +140,8 @@ class Terminal(Stage):
         Args:
             begins_epoch: whoever is new may see what is shown from now on, and nothing that is hidden now.
         """
+        if set(keys.members.links) - set(self.recorder.keys.members.links):
+            self.recorder.seal()  # what was printed before somebody new may read is not theirs
         if begins_epoch:
             fold = self.shown.fold
             self._hides_older = fold is None or fold.modes.alternate

@@ -20,6 +20,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .codec import (
+    U63_MAX,
     Encodable,
     decode_untrusted,
     encode,
@@ -349,6 +350,8 @@ def encode_events(events: Sequence[Event]) -> bytes:
                 check(value)
         except MalformedError as error:
             raise LocalError(f"{type(event).__name__} with a wrong {error.what}") from None
+        if not _ends(event):
+            raise LocalError("an offset beyond every stream")
         items.append((kind, *values))
     return encode(items)
 
@@ -371,4 +374,18 @@ def _event(item: object) -> Event:
     if len(fields) - 1 != len(checks):
         raise MalformedError("fields of an event")
     values = [check(value) for check, value in zip(checks, fields[1:], strict=True)]
-    return event(*values)
+    made: Event = event(*values)
+    if not _ends(made):
+        raise MalformedError("end of output")
+    return made
+
+
+def _ends(event: Event) -> bool:
+    """Whether what it says of the stream ends at an offset that is a number still."""
+    match event:
+        case Output(offset=offset, data=data):
+            return offset + len(data) <= U63_MAX
+        case Gap(offset=offset, length=length):
+            return offset + (length or 0) <= U63_MAX
+        case _:
+            return True

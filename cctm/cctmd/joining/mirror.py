@@ -44,8 +44,9 @@ from cctm.protocol.sync.follower import (
     Shown,
     Store,
 )
+from cctm.protocol.sync.keyring import MOST_SECRETS
 from cctm.protocol.sync.messages import Fetch, Live, Tail
-from cctm.screen.fold import Fold
+from cctm.screen.fold import Fold, within_limits
 from cctm.screen.queries import Query
 
 LOG = logging.getLogger(__name__)
@@ -99,6 +100,9 @@ class Mirror(Stage):
         self.argv: tuple[bytes, ...] = ()
         self.is_given_up = False  # another took its place, or it was removed: what it knows counts no more
         self.arrived = trio.Event()  # something of it was shown
+        self._is_changed = False  # name or command, by what is being performed
+        self._owes_note = False
+        self._fresh: list[EpochSecret] = []  # secrets that are not on their way to the disk yet
         self.stalled: Callable[[], str] = lambda: ""
         self._services = settling.services
         self._lack = "Not connected."
@@ -214,7 +218,10 @@ class Mirror(Stage):
             self.outgoing(Live(b"", data))
 
     def perform(self, effects: Sequence[Effect]) -> None:
-        """Do what the follower says, in its order; what is to be stored, behind the rest."""
+        """Do what the follower says, in its order; what is to be stored, behind the rest.
+
+        What costs a write to the disk is done once for all of it: a host may say it thousands of times in a message.
+        """
         stores = []
         for effect in effects:
             match effect:
@@ -237,33 +244,42 @@ class Mirror(Stage):
         for store in stores:
             ref = LogRef(self.channel, store.ref.log, store.ref.generation)
             self.keeping.take(ref, store.first, store.records, store.head, reached, self.stalled())
-        if not self.keeping.is_noted:
+        self._put_secrets()
+        if self._owes_note or not self.keeping.is_noted:
             self.note()
         self.look()
+        if self._is_changed:
+            self._is_changed = False
+            self._on_changed(self)
         if self._is_over is not None and self.ending is None:
             self.put_banner("")
             self.finish(Ending(*self._is_over))
             self._on_changed(self)
 
     def _learn(self, learnt: Learnt) -> None:
-        services = self._services
         for secret in learnt.secrets:
-            self.secrets[secret.key_id] = secret
-
-        def put() -> None:
-            with services.catalogue.transaction():
-                for secret in learnt.secrets:
-                    services.catalogue.put_epoch(self.channel, secret)
-
-        if learnt.secrets:
-            services.storage.run_aside(put)
+            if len(self.secrets) < MOST_SECRETS:
+                self.secrets[secret.key_id] = secret
+                self._fresh.append(secret)
         self._roles = learnt.table.roles
         self._is_named = self._own.box_public in learnt.enrolled
         if self._is_named and not self.joined.is_enrolled:
             self.joined = replace(self.joined, is_enrolled=True)
         self.voice.become(self._role_of(self._own))
         self.role = max(self._role_of(self._own), self._role_of(self._by_link))
-        self.note()
+        self._owes_note = True
+
+    def _put_secrets(self) -> None:
+        fresh, self._fresh = self._fresh, []
+        catalogue = self._services.catalogue
+
+        def put() -> None:
+            with catalogue.transaction():
+                for secret in fresh:
+                    catalogue.put_epoch(self.channel, secret)
+
+        if fresh:
+            self._services.storage.run_aside(put)
 
     def _role_of(self, keys: DeviceKeys) -> Role:
         return self._roles.get(WriterId(keys.sign_public), Role.VIEWER)
@@ -272,14 +288,14 @@ class Mirror(Stage):
         fold = Fold.from_dump(keyframe.cols, keyframe.rows, keyframe.screen or b"")
         stream = keyframe.stream if keyframe.stream is not None else self.stream
         self._is_over = None
-        self.begin_at(StreamId(stream), keyframe.offset, (keyframe.cols, keyframe.rows), fold)
+        self.begin_at(StreamId(stream), keyframe.offset, (fold.cols, fold.rows), fold)
         self._call(keyframe.name)
         self.arrived.set()
 
     def _call(self, name: str) -> None:
         if name != self.host_name:
             self.host_name = name
-            self._on_changed(self)
+            self._is_changed = True
 
     def _follow(self, event: Event) -> None:
         match event:
@@ -288,14 +304,14 @@ class Mirror(Stage):
                     self.skip_to(offset)
                 self.show(data)
             case events.Resized(cols=cols, rows=rows, by=by):
-                self.change_size(cols, rows, by)
+                self.change_size(*within_limits(cols, rows), by)
             case events.Renamed(name=name):
                 self._call(name)
             case events.Gap(offset=offset, length=length):
                 self.skip_to(offset + (length or 0))
             case events.Opened(argv=argv):
                 self.argv = argv
-                self._on_changed(self)
+                self._is_changed = True
             case events.Closed(how=how, code=code):
                 self.show_held()
                 self._is_over = (how, code)
@@ -306,6 +322,7 @@ class Mirror(Stage):
         """Have the catalogue know what was stored and seen."""
         if self.is_given_up:
             return
+        self._owes_note = False
         self.joined = replace(self.joined, known=encode_known(self.follower.known))
         self.keeping.note(self.joined)
 

@@ -50,6 +50,7 @@ from cctm.protocol.live.decisions import (
 from cctm.protocol.live.gate import Gate
 from cctm.protocol.live.messages import Why, seal_farewell
 from cctm.protocol.members import Guest, Members
+from cctm.screen.fold import within_limits
 
 LOG = logging.getLogger(__name__)
 
@@ -336,7 +337,7 @@ class Shared:
             case Type(who, data):
                 terminal.guest_typed(who, data, now_us)
             case Fit(who, cols, rows):
-                terminal.guest_window(who, (cols, rows))
+                terminal.guest_window(who, within_limits(cols, rows))
             case Enlist():
                 if len(self._enlisting) < MOST_ENLISTING:
                     self._enlisting.append(decision)

@@ -156,7 +156,10 @@ class Gate:
         if isinstance(word, Enrol):
             yield from self._enrol(seat.who, member, word)
         elif isinstance(word, Leave):
-            yield from self._went(seat)
+            # Who comes and goes all the time is missed like somebody who went without a word.
+            seat.kill()
+            if seat.since_us is not None and seat.goodbyes.may_take(1, moment.now_us):
+                yield from self._went(seat)
         else:
             yield from self._heard(seat, member, moment.now_us)
             yield from self._frame(seat, member, word, moment)
@@ -233,7 +236,10 @@ class Gate:
     def tick(self, moment: Moment) -> list[Decision]:
         """What time brings, and what changed in the list; to be called some four times a second."""
         self._boxes.forget(moment.now_us)
-        return [decision for seat in list(self._seats.values()) for decision in self._tick(seat, moment)]
+        decisions = [decision for seat in list(self._seats.values()) for decision in self._tick(seat, moment)]
+        if self.holder not in (b"", self._host.public) and self.holder not in self._seats:
+            decisions += self.give(self._host.public, moment)  # it was given to somebody who is not here
+        return decisions
 
     def _tick(self, seat: Seat, moment: Moment) -> Iterator[Decision]:
         member = self._roster(seat.who)

@@ -18,6 +18,7 @@ from cctm.protocol.live.pulse import Life
 HAILS: Final = 4  # a second
 WORDS: Final = 500  # a second
 INPUT_BYTES: Final = 256 * 1024  # a second
+GOODBYES: Final = 4  # at once, and then one in 30 s: each coming and going is recorded
 SILENCE_US: Final = 30_000_000  # who was not heard for so long has left
 
 
@@ -56,6 +57,7 @@ class Seat:
     wished: int | None = None  # the number of the lease that it asked for
     box_key: bytes = b""  # to which its newest word was sealed
     hails: Allowance = field(default_factory=lambda: Allowance(HAILS, HAILS))
+    goodbyes: Allowance = field(default_factory=lambda: Allowance(1e6 / SILENCE_US, GOODBYES))
     words: Allowance = field(default_factory=lambda: Allowance(WORDS, WORDS))
     typed: Allowance = field(default_factory=lambda: Allowance(INPUT_BYTES, INPUT_BYTES))
 

@@ -11,7 +11,6 @@
 - About 4 MiB are remembered to compare repeated output with: the keeper never repeats more.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -21,37 +20,26 @@ from cctm.protocol.keys import StreamId
 from cctm.protocol.sync.followed import Doubt, Shown
 
 REMEMBERED_BYTES: Final = 4 << 20
-_PIECE_BYTES: Final = 16 << 10
 
 
 class _Recent:
-    """The end of the output, in pieces that are neither copied when they are large nor many when they are small."""
+    """The end of the output. To look at a piece of it costs no more than that piece: who repeats output decides how
+    often it is looked at.
+    """
 
     def __init__(self) -> None:
-        self._pieces: deque[bytes] = deque()
-        self._bytes = 0  # in them
-        self._small = bytearray()
+        self._data = bytearray()
 
     def add(self, data: bytes) -> None:
-        if len(data) < _PIECE_BYTES:
-            self._small += data
-            if len(self._small) < _PIECE_BYTES:
-                return
-            data = b""
-        if self._small:
-            self._push(bytes(self._small))
-            self._small = bytearray()
-        if data:
-            self._push(data)
+        self._data += data
+        if len(self._data) > REMEMBERED_BYTES:
+            del self._data[:-REMEMBERED_BYTES]  # which moves nothing
 
-    def _push(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self._bytes += len(piece)
-        while self._bytes - len(self._pieces[0]) >= REMEMBERED_BYTES:
-            self._bytes -= len(self._pieces.popleft())
+    def __len__(self) -> int:
+        return len(self._data)
 
-    def read(self) -> bytes:
-        return b"".join((*self._pieces, self._small))
+    def read(self, begin: int, end: int) -> bytes:
+        return bytes(self._data[begin:end])
 
 
 class Continuity:
@@ -132,9 +120,8 @@ class Continuity:
 
     def _differs(self, output: Output, known: int) -> bool:
         """Whether what is remembered at the place of *output* is something else."""
-        recent = self._recent.read()
-        begin = len(recent) - known  # of *output* in it; negative: longer ago than is remembered
-        here = recent[max(0, begin) : max(0, begin + len(output.data))]
+        begin = len(self._recent) - known  # of *output* in it; negative: longer ago than is remembered
+        here = self._recent.read(max(0, begin), max(0, begin + len(output.data)))
         skipped = max(0, -begin)
         return here != output.data[skipped : skipped + len(here)]
 

@@ -17,9 +17,9 @@ from typing import Final
 
 from cctm.protocol.contents import open_events
 from cctm.protocol.entry import Place
-from cctm.protocol.errors import OpenError
+from cctm.protocol.errors import MalformedError, OpenError
 from cctm.protocol.events import Event
-from cctm.protocol.grant import Table, open_grant_untrusted, open_table_untrusted
+from cctm.protocol.grant import MAX_SECRETS, Table, open_grant_untrusted, open_table_untrusted
 from cctm.protocol.keys import (
     ChannelId,
     DeviceKeys,
@@ -30,6 +30,8 @@ from cctm.protocol.keys import (
     WriterId,
     entry_key,
 )
+
+MOST_SECRETS: Final = 4 * MAX_SECRETS  # of a channel: who hands them out decides how many
 
 _NO_ROLES: Final = Table({}, ())
 
@@ -92,6 +94,12 @@ class Keyring:
         return tuple(secret for secret in secrets if secret.key_id not in self._secrets)
 
     def learn(self, opened: Opened) -> None:
+        """
+        Raises:
+            MalformedError: more secrets than any channel has.
+        """
+        if len(self._secrets) + len(opened.secrets) > MOST_SECRETS:
+            raise MalformedError("too many secrets")
         self._secrets.update((secret.key_id, secret) for secret in opened.secrets)
         self.table = opened.table
         if opened.box is not None:

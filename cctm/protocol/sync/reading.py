@@ -118,8 +118,11 @@ class Reading:
         epoch = (self.known.generation, opened.epoch.number)
         if epoch < self._least:
             return self.doubt(Doubt.STALE)
+        try:
+            self.keyring.learn(opened)
+        except MalformedError:
+            return self.doubt(Doubt.VOID)
         self._least = epoch
-        self.keyring.learn(opened)
         self._cut = cut_of(place.log, opened.table.cuts)
         self.settle(Doubt.NO_KEY)
         return [Learnt(opened.secrets, opened.table, place, self.keyring.enrolled)]

@@ -8,6 +8,7 @@ import trio
 from cctm.cctmd.services import RefusedError
 from cctm.protocol.access import Role
 from cctm.protocol.control import requests
+from cctm.protocol.entry import EntryKind, decode_record_untrusted
 from cctm.protocol.keys import DeviceKeys, WriterId
 from cctm.protocol.link import decode_link_untrusted
 from cctm.protocol.live.decisions import Enlist
@@ -98,3 +99,19 @@ async def test_the_keyboard_is_the_hosts_after_a_restart_too(daemon):
     daemon.sharing._shared.clear()  # as if another daemon had shared it
     await daemon.sharing._take_up(terminal)
     assert daemon.sharing._shared[terminal.channel].gate.holder == own
+
+
+async def test_what_was_printed_and_not_sealed_yet_is_not_for_whom_it_is_shared_with_then(daemon):
+    terminal, _ = await opened(daemon)
+    await share(daemon)
+    batches = []
+    terminal.recorder.on_sealed = batches.append
+    terminal.recorder.output(b"a secret")
+    await share(daemon)
+    epochs = terminal.recorder.keys.epochs
+    kinds = [decode_record_untrusted(record).entry for batch in batches for record in batch.records]
+    assert [(entry.kind, entry.key_id == epochs[-1].key_id) for entry in kinds] == [
+        (EntryKind.DATA, False),
+        (EntryKind.GRANT, True),
+        (EntryKind.KEYFRAME, True),
+    ]

@@ -131,3 +131,12 @@ def test_a_repeated_byte_that_differs_is_a_conflict(first, size, place, cuts):
     again[at] ^= 1
     differs = first + at < max(100, first + size)
     assert (Doubt.CONFLICT in told(screen, out(first, bytes(again)))) is differs
+
+
+def test_the_end_of_what_was_shown_is_remembered_however_it_came():
+    data = bytes(range(256)) * 64
+    pieces = [data[start : start + 7] for start in range(0, len(data), 7)]
+    offsets = [sum(map(len, pieces[:at])) for at in range(len(pieces))]
+    screen = shown_at(0, *(out(offset, piece) for offset, piece in zip(offsets, pieces, strict=True)))
+    assert told(screen, out(0, data)) == []
+    assert told(screen, out(len(data) - 2, b"xy")) == [Doubt.CONFLICT]

@@ -138,3 +138,15 @@ def test_events_are_values():
         OUTPUT.offset = 1
     assert not hasattr(OUTPUT, "__dict__")
     assert ev.Output(1_200, 0, OUTPUT.data) == OUTPUT
+
+
+@pytest.mark.parametrize(
+    "event", [ev.Output(0, 2**63 - 2, b"xy"), ev.Gap(0, 2**63 - 2, 2)], ids=lambda event: type(event).__name__
+)
+def test_a_stream_ends_at_a_number_that_can_be_kept(event):
+    with pytest.raises(LocalError):
+        ev.encode_events([event])
+    with pytest.raises(MalformedError):
+        kind = 2 if isinstance(event, ev.Output) else 14
+        ev.decode_events_untrusted(encode([[kind, *dataclasses.astuple(event)]]))
+    assert ev.encode_events([dataclasses.replace(event, offset=2**63 - 3)])

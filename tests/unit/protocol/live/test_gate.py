@@ -9,7 +9,7 @@ from cctm.protocol.keys import statement
 from cctm.protocol.live.decisions import Came, Enlist, Fit, Hold, Request, Type, Went
 from cctm.protocol.live.messages import Why, seal_farewell
 from cctm.protocol.live.pulse import Life
-from cctm.protocol.live.seats import INPUT_BYTES
+from cctm.protocol.live.seats import GOODBYES, INPUT_BYTES
 from cctm.protocol.live.words import Enrol, Floor, Input, Leave, Window, Wish, make_enrol
 from live_parts import ANN, BOB, EVE, LINK, SECOND, Crafted, Host, who
 from samples import CHANNEL, HOST, PREDECESSOR, drawn
@@ -429,3 +429,18 @@ def test_what_a_host_says_is_nothing_to_a_host(host):
 def test_who_never_hailed_says_nothing(host, ann):
     Crafted(host, LINK).say(make_enrol(guest("cid"), CHANNEL, who(LINK), "Cid"), ann.pulse.box_key)
     assert host.did(Enlist) == []
+
+
+def test_who_comes_and_goes_all_the_time_is_recorded_a_few_times_only(host, ann):
+    for _ in range(40):
+        ann.say(Leave())
+        host.now_us += SECOND // 4
+        ann.hail()
+    assert len(host.did(Came)) <= GOODBYES + 2
+
+
+def test_a_lease_that_was_given_to_somebody_who_is_not_here_comes_back(host, ann):
+    host.give(who(BOB))
+    assert host.gate.holder == who(BOB)
+    host.tick()
+    assert host.gate.holder == HOST.public
