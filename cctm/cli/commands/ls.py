@@ -99,7 +99,7 @@ def _cells(row: Row, now_s: float, width: int | None) -> tuple[str, ...]:
         words.age(now_s - row.created_us / 1e6),
         f"{row.cols}x{row.rows}" if row.running else "-",
         words.size(row.stored_bytes),
-        words.printable(row.command),
+        words.printable(row.command) or "-",
     )
 
 
