@@ -1,7 +1,7 @@
 # `make run` and `make test` set everything up by themselves; the others build on the same set-up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint types bench fuzz check setup lock clean layers torture
+.PHONY: help run demo test lint types bench fuzz check setup lock clean layers torture faults soak beside
 
 PYTHON ?= python3
 VENV := .venv
@@ -64,6 +64,16 @@ fuzz: $(READY)  ## FUZZ_INPUTS inputs at each decoder
 torture: $(READY)  ## the survival test at full length: 200 MB, 100 kills, 20 restarts, an upgrade; 1,000 terminals
 	@CCTM_TEST_KILLS=100 CCTM_TEST_RESTARTS=20 CCTM_TEST_STREAM_BYTES=200000000 CCTM_TEST_RATE=1500000 \
 	  CCTM_TEST_EVERY=1 $(BIN)/python -m pytest -v tests/e2e/test_survival.py tests/e2e/test_many.py
+
+faults: $(READY)  ## sharing while all of it fails: 50 kills of host, guest, relay each, wiped relays, bad roads, cuts to 90 s
+	@CCTM_TEST_FAULTS=50 CCTM_TEST_CUTS_S=1,10,30,90 CCTM_TEST_QUIET_S=3 \
+	  $(BIN)/python -m pytest -v tests/e2e/sharing/test_faults.py
+
+soak: $(READY)  ## SOAK_S seconds: 50 terminals shared with 200 guests who come, go and are cut off
+	@PYTHONPATH=tests $(BIN)/python -m tests.soak
+
+beside: $(READY)  ## the host's echo beside a dead guest, a slow one, and 500
+	@PYTHONPATH=tests $(BIN)/python -m tests.beside_guests
 
 check: lint types layers test  ## everything that must hold before a commit lands
 

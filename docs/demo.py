@@ -1,9 +1,10 @@
-"""A tour without a keyboard (`make demo`): a terminal is opened, used, left, survives its daemon, and is checked.
+"""A tour without a keyboard (`make demo`): a terminal is opened, used, left, survives its daemon, is checked, shared.
 
 It works in a home of its own, drives the real command in a real terminal, prints what it did and what it saw, and stops
 with exit status 1 at the first thing that is not as it should be.
 """
 
+import contextlib
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cctm.screen.fold import Fold
@@ -35,7 +37,7 @@ def show(text: str) -> None:
 
 
 class Tour:
-    """The demo's home and the terminal in front of it."""
+    """A home and the terminal in front of it."""
 
     def __init__(self, home: str) -> None:
         self.env = {
@@ -43,11 +45,11 @@ class Tour:
         }
         self.env |= {"CCTM_HOME": home, "TERM": "xterm-256color", "PS1": "$ "}
 
-    def cctm(self, *arguments: str, fail: bool = True) -> str:
-        """Run a command and show what it printed."""
-        sys.stdout.write(f"   $ cctm {' '.join(arguments)}\n")
+    def cctm(self, *arguments: str, fail: bool = True, shows: bool = True) -> str:
+        """Run a command and show what it printed; *shows* False: only what it says beside that."""
+        sys.stdout.write(f"   $ cctm {_shown(arguments)}\n")
         done = subprocess.run([*CCTM, *arguments], env=self.env, capture_output=True, text=True, check=False)
-        show(done.stdout + done.stderr)
+        show((done.stdout if shows else "") + done.stderr)
         if fail and done.returncode:
             sys.exit(f"cctm {arguments[0]} failed with status {done.returncode}")
         return done.stdout
@@ -62,38 +64,76 @@ class Tour:
 
     def attached(self, arguments: list[str], *steps: tuple[bytes, bytes]) -> None:
         """Run a command in a terminal; type each first part and wait for the second on the screen."""
-        sys.stdout.write(f"   $ cctm {' '.join(arguments)}\n")
+        with self.window(arguments) as window:
+            for typed, wanted in steps:
+                window.type(typed, wanted)
+
+    @contextlib.contextmanager
+    def window(self, arguments: list[str]) -> "Iterator[Window]":
+        """A command in a terminal, left when the block ends; what it showed then is shown."""
+        sys.stdout.write(f"   $ cctm {_shown(arguments)}\n")
         sys.stdout.flush()
         pid, master = pty.fork()
         if pid == 0:
             os.execve(CCTM[0], [*CCTM, *arguments], self.env)  # noqa: S606  this is the user's hand
-        seen = b""
-        for typed, wanted in steps:
-            os.write(master, typed)
-            start = len(seen)
-            end = time.monotonic() + PATIENCE_S
-            while wanted not in seen[start:]:
-                if time.monotonic() > end or not select.select([master], [], [], PATIENCE_S)[0]:
-                    sys.exit(f"{wanted!r} did not appear; there was {seen!r}")
-                try:
-                    seen += os.read(master, 65536)
-                except OSError:
-                    sys.exit(f"the terminal ended; there was {seen!r}")
-        screen = Fold(80, 24)
-        screen.feed(seen)
-        show("\n".join(filter(None, map(text_of, screen.picture().lines))))
-        os.close(master)
-        os.waitpid(pid, 0)
+        try:
+            window = Window(master)
+            yield window
+            screen = Fold(80, 24)
+            screen.feed(window.seen)
+            show("\n".join(filter(None, map(text_of, screen.picture().lines))))
+        finally:
+            os.close(master)  # who still sits there hangs up, and starts no daemon again
+            os.waitpid(pid, 0)
+
+
+class Window:
+    """A terminal with somebody in front of it."""
+
+    def __init__(self, master: int) -> None:
+        self._master = master
+        self.seen = b""
+
+    def type(self, typed: bytes, wanted: bytes) -> None:
+        """Type, and wait for *wanted* on the screen."""
+        start = len(self.seen)
+        os.write(self._master, typed)
+        self.wait(wanted, start)
+
+    def wait(self, wanted: bytes, start: int = 0) -> None:
+        """Wait for *wanted* behind the first *start* bytes of what was seen."""
+        end = time.monotonic() + PATIENCE_S
+        while wanted not in self.seen[start:]:
+            if time.monotonic() > end or not select.select([self._master], [], [], PATIENCE_S)[0]:
+                sys.exit(f"{wanted!r} did not appear; there was {self.seen!r}")
+            try:
+                self.seen += os.read(self._master, 65536)
+            except OSError:
+                sys.exit(f"the terminal ended; there was {self.seen!r}")
+
+
+def _shown(arguments: Sequence[str]) -> str:
+    """A command line; of a link only its beginning."""
+    return " ".join(one if "#" not in one else f"{one.partition('/t/')[0]}/t/…" for one in arguments)
 
 
 def main() -> None:
     """The tour."""
-    with tempfile.TemporaryDirectory(prefix="cctm-demo-") as home:
-        tour = Tour(home)
+    with tempfile.TemporaryDirectory(prefix="cctm-demo-") as place:
+        tour, friend = Tour(f"{place}/home"), Tour(f"{place}/friend")
         try:
             _walk(tour)
+            with _relay(f"{place}/relay") as address:
+                _share(tour, friend, address, Path(place, "relay"))
+            say("End it.")
+            tour.cctm("kill", "work")
+            tour.cctm("ls")
+            sys.stdout.write("\nThat was the tour. `make run` opens a terminal for you.\n")
         finally:
-            subprocess.run([*CCTM, "daemon", "stop", "--all"], env=tour.env, capture_output=True, check=False)
+            for each in (tour, friend):
+                subprocess.run(
+                    [*CCTM, "daemon", "stop", "--all"], env=each.env, capture_output=True, check=False
+                )
 
 
 def _walk(tour: Tour) -> None:
@@ -146,10 +186,44 @@ def _walk(tour: Tour) -> None:
     segment.write_bytes(data)
     tour.cctm("log", "verify", "work")
 
-    say("End it.")
-    tour.cctm("kill", "work")
-    tour.cctm("ls")
-    sys.stdout.write("\nThat was the tour. `make run` opens a terminal for you.\n")
+
+@contextlib.contextmanager
+def _relay(place: str) -> Iterator[str]:
+    """A relay on a free port; its address."""
+    os.mkdir(place)
+    command = [*CCTM, "relay", "serve", "--listen", "127.0.0.1:0", "--store", f"{place}/relay.sqlite"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as relay:
+        try:
+            assert relay.stderr is not None
+            said = (json.loads(line) for line in relay.stderr)
+            yield next(line["address"] for line in said if line["event"] == "listening")
+        finally:
+            relay.terminate()
+
+
+def _share(tour: Tour, friend: Tour, address: str, relay: Path) -> None:
+    say("Share it with somebody on another machine, through a relay. A friend joins, and both type.")
+    tour.cctm("relay", "use", address)
+    link = tour.cctm("share", "work", "--drive", shows=False).split()[0]
+    with tour.window(["attach", "work"]) as here, friend.window(["join", link, "--as", "ana"]) as there:
+        here.wait(b"it still is 42")
+        here.type(b"echo hello ana, $((x+1))\r", b"hello ana, 43")
+        there.wait(b"hello ana, 43")
+        there.type(b"echo hello from ana, $((x+2))\r", b"hello from ana, 44")
+        here.wait(b"hello from ana, 44")
+        tour.cctm("who", "work")
+        say("Show her the door. She has seen what she has seen; she sees no more.")
+        tour.cctm("kick", "work", "ana")
+        there.wait(b"nothing more comes")
+        here.type(b"echo alone, $((x+3))\r", b"alone, 45")
+        here.type(b"\x02d", b"[detached from work]")
+        there.type(b"\x02d", b"[detached from work]")
+    if "alone, 45" in friend.cctm("export", "work"):
+        sys.exit("she saw it")
+    for path in relay.rglob("*"):
+        if path.is_file() and b"hello" in path.read_bytes():
+            sys.exit(f"{path} can be read without a key")
+    sys.stdout.write("   the relay stored all that passed, and contains not a word of it\n")
 
 
 if __name__ == "__main__":

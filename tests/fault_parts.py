@@ -32,6 +32,7 @@ from cctm.protocol.ids import ChannelId, LogId
 from cctm.protocol.origin import decode_origin_untrusted
 from cctm.relay.database import Database
 from cctm.relay_choice import RelayChoice, save_choice
+from cctm.screen.fold import Fold
 from machine import CCTM, DEADLINE_S, Machine, alive, until, without_coverage
 
 # Prints numbered lines at a known rate until told that it is enough, and writes down what it reads as it comes.
@@ -64,6 +65,7 @@ while not os.path.exists(place + "/end"):
     time.sleep(0.02)
 """
 TOKEN = b"%06d;"
+_LOSS = re.compile(r"Not typed|did not take|may not have taken")
 
 
 def printed(lines: int) -> bytes:
@@ -73,10 +75,13 @@ def printed(lines: int) -> bytes:
 class Relay:
     """`cctm relay serve` that is killed, and comes back at its address."""
 
-    def __init__(self, place: Path, host: str = "127.0.0.1", within: Sequence[str] = ()) -> None:
+    def __init__(
+        self, place: Path, host: str = "127.0.0.1", within: Sequence[str] = (), *options: str
+    ) -> None:
         self.store = place / "relay.sqlite"
         self.journal = place / "relay.jsonl"
         self._within = within
+        self._options = options
         self._env = without_coverage(os.environ) | {"CCTM_HOME": str(place / "home")}
         self._listen = f"{host}:0"
         self.address = ""
@@ -105,6 +110,7 @@ class Relay:
             self._listen,
             "--store",
             str(self.store),
+            *self._options,
         ]
         with self.journal.open("ab") as journal:
             self._process = subprocess.Popen(command, env=self._env, stderr=journal, stdin=subprocess.DEVNULL)
@@ -125,11 +131,21 @@ class Relay:
 
     # --- what an operator's accidents do to it
 
-    def lose_everything(self) -> None:
+    def lose_everything(self, host: Machine) -> None:
+        """And have the guest come before the host."""
         self.kill()
         for path in self.store.parent.glob("relay.sqlite*"):
             path.unlink()
-        self.start()
+        pid = host.daemon_pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            before = len(self._said())
+            self.start()
+            until(
+                lambda: "refused" in [said["event"] for said in self._said()[before:]], "the guest is refused"
+            )
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def keep_copy(self) -> Path:
         """Of its database, as of now, while it runs."""
@@ -172,9 +188,11 @@ def kill_daemon(machine: Machine) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The typist was told something behind so many tokens; *text* is empty where the connection was lost."""
+    """The typist was shown *text* from behind so many tokens until behind so many; it is empty where the connection was
+    lost."""
 
-    behind: int
+    since: int
+    until: int
     text: str
 
 
@@ -209,7 +227,7 @@ class Typist:
             while not self._is_over.is_set():
                 with suppress(OSError, EOFError):
                     self._type()
-                self.told.append(Told(self.typed, ""))
+                self._tell("")
                 self._is_over.wait(0.05)
         except BaseException as error:  # noqa: BLE001  it is raised by who waits
             self._error = error
@@ -218,7 +236,7 @@ class Typist:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(DEADLINE_S)
             connection.connect(self._path)
-            frames = FrameReader()
+            frames, screen = FrameReader(), Fold(80, 24)
             attach = requests.Attach(self._target, 80, 24, "xterm", 2, 0, 0, None, 0, None)
             connection.sendall(encode_message(requests.Hello(VERSION, "test")) + encode_message(attach))
             is_attached = False
@@ -233,14 +251,24 @@ class Typist:
                         is_attached |= isinstance(message, replies.Attached)
                         if isinstance(message, replies.Refused | replies.Ended | replies.Released):
                             return
-                        if isinstance(message, replies.Notice):
-                            self.told.append(Told(self.typed, message.text))
+                        if isinstance(message, replies.Painted):
+                            screen.feed(message.data)
+                            self._look_at(screen)
                 if is_attached and time.monotonic() >= next_s:
                     self.typed += 1  # whether it arrives or not
                     connection.sendall(encode_message(requests.Input(TOKEN % (self.typed - 1))))
                     next_s = time.monotonic() + self._pause_s
                 elif not is_attached:
                     next_s = time.monotonic() + 0.05
+
+    def _look_at(self, screen: Fold) -> None:
+        row = "".join(run.text for run in screen.picture().lines[-1].runs).strip()
+        if _LOSS.search(row):
+            self._tell(row)
+
+    def _tell(self, text: str) -> None:
+        since = self.told.pop().since if self.told and self.told[-1].text == text else self.typed
+        self.told.append(Told(since, self.typed, text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,16 +286,10 @@ def check_typed(read: bytes, typist: Typist) -> Ran:
     assert all(earlier < later for earlier, later in pairwise(tokens)), tokens
     assert all(token < typist.typed for token in tokens)
     holes = [(a + 1, b) for a, b in zip([-1, *tokens], [*tokens, typist.typed], strict=True) if b > a + 1]
-    # A hole is the end of a session. Each has an own telling, behind its first token.
-    tellings = iter(_tells_of_loss(typist.told))
-    for first, _ in holes:
-        assert any(told.behind > first for told in tellings), (first, holes, typist.told)
+    for (first, _), (following, _) in pairwise([*holes, (typist.typed, 0)]):
+        tells = [told for told in typist.told if told.until > first and told.since <= following]
+        assert tells, (first, holes, typist.told)
     return Ran(tokens, holes)
-
-
-def _tells_of_loss(told: Sequence[Told]) -> list[Told]:
-    wanted = re.compile(r"Not typed|did not take|may not have taken|^$")
-    return [one for one in told if wanted.search(one.text)]
 
 
 # --- what is stored where

@@ -5,12 +5,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import urllib.error
 import urllib.request
 from contextlib import asynccontextmanager
 
 import pytest
+import trio
 from websockets.exceptions import ConnectionClosed
 from websockets.trio.client import connect
 
@@ -20,6 +22,7 @@ from machine import CCTM
 from relay_parts import Client
 from samples import CHANNEL, HOST
 
+WAIT_S = 120
 OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=relay"
 
 
@@ -117,17 +120,22 @@ class Socket:
 
     async def receive(self):
         try:
-            return await self.connection.recv()
+            with trio.fail_after(WAIT_S):  # what never comes is a failure, and no wait without an end
+                return await self.connection.recv()
         except ConnectionClosed:
             raise Closed from None
+
+    def take_little(self):
+        """Have the system hold little of what comes for this side, whatever it does for others."""
+        self.connection.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
 
 
 @asynccontextmanager
 async def dialled(address, key=HOST, channel=CHANNEL, shown_address=None, invite=None, ssl=None):
     """A client that is connected and not yet open."""
     url = address.replace("http", "ws", 1) + "/sync/0"
-    more = {} if ssl is None else {"ssl": ssl}
-    async with connect(url, compression=None, max_size=MAX_MESSAGE, proxy=None, **more) as connection:
+    more = {"max_size": MAX_MESSAGE, "max_queue": 1} | ({} if ssl is None else {"ssl": ssl})
+    async with connect(url, compression=None, proxy=None, **more) as connection:
         try:
             yield Client(Socket(connection), key, channel, shown_address or address, invite)
         finally:
@@ -135,7 +143,8 @@ async def dialled(address, key=HOST, channel=CHANNEL, shown_address=None, invite
 
 
 def let_go(connection):
-    """Let the library's reading task end with *connection*: it waits for ever if what came is not fetched."""
+    """Let the library's reading task end with *connection*: while what came is not fetched it waits, for ever."""
+    connection.recv_messages.high = None
     if connection.recv_flow_control is not None:
         connection.resume_reading()
 

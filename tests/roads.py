@@ -17,6 +17,7 @@ import fcntl
 import os
 import random
 import select
+import shutil
 import struct
 import subprocess
 import threading
@@ -119,7 +120,7 @@ class Roads:
 
 
 def _inside(namespace: str) -> tuple[str, ...]:
-    return ("nsenter", f"--net=/run/netns/{namespace}", "--")
+    return (shutil.which("nsenter") or "nsenter", f"--net=/run/netns/{namespace}", "--")
 
 
 def _ip(*arguments: str) -> None:

@@ -8,6 +8,7 @@
 
 - Table, boxes and access list are functions of this one list: none of them can be newer than another.
 - A guest's rights and past are those of the link it came by, and end with it.
+- Links that expire do so at the relay, too, once the last one's time is over: also while the host is away.
 - Every change gives a list with a higher version, so that a relay can tell a new access list from an old one.
 """
 
@@ -36,7 +37,6 @@ MAX_LINKS: Final = 64
 MAX_GUESTS: Final = 900
 MAX_BYTES: Final = 1024 * 1024
 GUEST_VERBS: Final = Verb.READ | Verb.LIVE
-SPENT_US: Final = 0  # the expiry of a link that lets nobody in any more, but whose guests stay
 GUEST_ROLES: Final = frozenset({Role.VIEWER, Role.DRIVER})
 
 
@@ -44,7 +44,8 @@ GUEST_ROLES: Final = frozenset({Role.VIEWER, Role.DRIVER})
 class SharedLink:
     """A link as the host knows it: its holder may see the channel from *first_epoch* on.
 
-    *generation* and *epoch*: the lowest that it may be shown (SPEC.md §14.2).
+    *generation* and *epoch*: the lowest that it may be shown (SPEC.md §14.2). *is_spent*: it lets nobody in any more,
+    but who came by it stays until it expires.
     """
 
     device: DeviceKeys
@@ -54,6 +55,7 @@ class SharedLink:
     generation: int
     epoch: int
     expires_us: int | None  # wall clock
+    is_spent: bool = False
 
     @property
     def id(self) -> WriterId:
@@ -106,7 +108,7 @@ class Members:
     def is_in(self, id_: WriterId) -> bool:
         """Whether the newest grant names *id_*."""
         link = self.link(id_)
-        return self.guest(id_) is not None if link is None else link.expires_us != SPENT_US
+        return self.guest(id_) is not None if link is None else not link.is_spent
 
     @property
     def first_generation(self) -> int:
@@ -149,6 +151,16 @@ class Members:
         others = (other for other in self.guests if other.id != guest.id)
         return self._changed(guests=(*others, guest))
 
+    def with_newcomer(self, guest: Guest) -> "Members":
+        """*guest* enrolled now.
+
+        Raises:
+            LocalError: as `with_guest`; or its link lets nobody in any more.
+        """
+        if not self.is_in(guest.link):
+            raise LocalError("guest of a void link")
+        return self.with_guest(guest)
+
     def without_link(self, id_: WriterId) -> "Members":
         """The link is void, and so are all who came by it."""
         return self._changed(
@@ -166,16 +178,12 @@ class Members:
         guests = tuple(guest for guest in self.guests if guest.id != id_)
         others = tuple(known for known in self.links if known.id != link.id)
         if any(guest.link == link.id for guest in guests):
-            others = (*others, replace(link, expires_us=SPENT_US))
+            others = (*others, replace(link, is_spent=True))
         return self._changed(links=others, guests=guests)
 
     def without_expired(self, now_us: int) -> "Members":
         """Without links, and their guests, whose time is over."""
-        over = [
-            link.id
-            for link in self.links
-            if link.expires_us is not None and SPENT_US < link.expires_us <= now_us
-        ]
+        over = [link.id for link in self.links if link.expires_us is not None and link.expires_us <= now_us]
         members = self
         for id_ in over:
             members = members.without_link(id_)
@@ -193,7 +201,7 @@ class Members:
     @property
     def _open_links(self) -> Iterable[SharedLink]:
         """Those by which somebody may still come; a spent one only keeps its guests' rights."""
-        return (link for link in self.links if link.expires_us != SPENT_US)
+        return (link for link in self.links if not link.is_spent)
 
     def table(self, owner: WriterId) -> Table:
         roles = {owner: Role.OWNER}
@@ -210,7 +218,14 @@ class Members:
 
     def access(self, owner: WriterId) -> AccessList:
         ids = [*(link.id for link in self._open_links), *(guest.id for guest in self.guests)]
-        return AccessList(owner, max(1, self.version), dict.fromkeys(ids, GUEST_VERBS), None)
+        return AccessList(owner, max(1, self.version), dict.fromkeys(ids, GUEST_VERBS), self._last_expiry_us)
+
+    @property
+    def _last_expiry_us(self) -> int | None:
+        """When the last of the links expires, be this home there or not; None: one never does, or there is none."""
+        ends = [link.expires_us for link in self.links]
+        known = [end for end in ends if end is not None]
+        return max(known) if known and len(known) == len(ends) else None
 
     def _link_of(self, guest: Guest) -> SharedLink:
         link = self.link(guest.link)
@@ -228,7 +243,15 @@ def _since(link: SharedLink, epochs: Sequence[EpochSecret]) -> tuple[EpochSecret
 def encode_members(members: Members) -> bytes:
     """What the catalogue keeps, wrapped."""
     links = [
-        (link.secret, int(link.role), link.first_epoch, link.generation, link.epoch, link.expires_us)
+        (
+            link.secret,
+            int(link.role),
+            link.first_epoch,
+            link.generation,
+            link.epoch,
+            link.expires_us,
+            link.is_spent,
+        )
         for link in members.links
     ]
     guests = [(guest.id, guest.box_public, guest.link, guest.label) for guest in members.guests]
@@ -255,7 +278,7 @@ def decode_members_untrusted(data: bytes, channel: ChannelId) -> Members:
 
 
 def _expect_link(value: object, channel: ChannelId) -> SharedLink:
-    secret, role, first_epoch, generation, epoch, expires = expect_fields(value, 6)
+    secret, role, first_epoch, generation, epoch, expires, is_spent = expect_fields(value, 7)
     known = expect_exactly(secret, SECRET_BYTES)
     return SharedLink(
         link_device(channel, known),
@@ -265,6 +288,7 @@ def _expect_link(value: object, channel: ChannelId) -> SharedLink:
         expect_int(generation, 1),
         expect_int(epoch, 1),
         None if expires is None else expect_int(expires),
+        expect_bool(is_spent),
     )
 
 

@@ -108,7 +108,8 @@ async def test_what_was_receipted_survives_a_kill(relay):
         size = owner.rows[LOG].size
         assert size >= receipted
         assert await owner.fetch(LOG, 0, size) == records[:size]
-        await owner.append(LOG, size, records[size:])
+        # All of it may be there: what is known is receipted, too.
+        await owner.append(LOG, size - 1, records[size - 1 :])
         await owner.stored(len(records))
         async with opened(relay.address, MEMBER) as member:
             assert await member.follow(LOG, 0, len(records)) == records
@@ -130,6 +131,7 @@ async def test_a_slow_reader_is_told_and_holds_nobody_up(relay):
     members = {MEMBER.public: ALL, READER.public: ALL}
     await share(relay, records[:3], members)
     async with opened(relay.address, MEMBER) as slow, opened(relay.address, READER) as quick:
+        slow.socket.take_little()  # or else all up to the keyframe may find room between the two
         assert await slow.follow(LOG, 0, 3) == records[:3]
         await quick.send(m.Tail(LOG, 3))
         async with opened(relay.address) as owner, trio.open_nursery() as nursery:

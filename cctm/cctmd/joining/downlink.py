@@ -59,6 +59,7 @@ class Downlink:
         self._poked = trio.Event()
         self._retrying = Retrying()
         self._is_taken_up = False
+        self._was_refused = False  # as oneself, since one came by the link
         self.failure: LinkError | None = None  # why there is no connection
         self.failed = trio.Event()
 
@@ -111,7 +112,8 @@ class Downlink:
             try:
                 await self._be_connected()
             except* _ComeAgainError:
-                is_again = True
+                # Who was refused as oneself does not come in haste a second time.
+                is_again, self._was_refused = not self._was_refused, False
             except* (LinkError, RemoteError) as failures:
                 is_again = self._note_failure(_first(failures))
             if not is_again and mirror.ending is None:
@@ -128,6 +130,7 @@ class Downlink:
         mirror.disconnected(f"{error.what} {error.advice}")
         if error.reason in UNKNOWN and mirror.joined.is_enrolled:
             mirror.not_known_there()
+            self._was_refused = True
             return True
         if error.reason in UNKNOWN:
             error = LinkError(SHUT, "Ask for a new link.", error.reason)
@@ -166,6 +169,7 @@ class Downlink:
                     mirror.take_untrusted(message)
                     if isinstance(message, Logs):
                         self._find_host(message)
+                        mirror.known_after_all()
                 case _:
                     continue
             if mirror.joined.is_enrolled and not was_enrolled:

@@ -20,7 +20,7 @@ import trio
 from cctm.archive.catalogue import Ended, Joined
 from cctm.archive.storage import LogRef
 from cctm.cctmd.building import Settling, build_fold
-from cctm.cctmd.joining.banner import Standing, banner
+from cctm.cctmd.joining.banner import PARTED, Standing, banner
 from cctm.cctmd.joining.early import Early
 from cctm.cctmd.joining.keeping import Keeping, Reached
 from cctm.cctmd.joining.watermark import decode_known_untrusted, encode_known
@@ -126,6 +126,7 @@ class Mirror(Stage):
         self._sizing: Sizing[Viewer] = Sizing()
         self._window: tuple[int, int] | None = None
         self._roles: Mapping[WriterId, Role] = {}
+        self._is_named = False  # by the newest grant
         self._is_over: Ended | None = None
         self._holder: bytes | None = None  # who was said to have the keyboard
         self._on_changed = on_changed
@@ -149,8 +150,8 @@ class Mirror(Stage):
 
     @property
     def is_let_in(self) -> bool:
-        """Whether a grant of the host's opened, be the screen there or not."""
-        return bool(self._roles) or self.arrived.is_set()
+        """Whether a grant of the host's opened, be the screen there or not; and the host did not say farewell since."""
+        return self._parted not in PARTED and (bool(self._roles) or self.arrived.is_set())
 
     @property
     def has_parted(self) -> bool:
@@ -200,6 +201,12 @@ class Mirror(Stage):
         """The relay does not know our own key: come by the link again, and enrol."""
         self.joined = replace(self.joined, is_enrolled=False)
         self.driver = None
+
+    def known_after_all(self) -> None:
+        """The relay lets in by the link. If the host's newest grant names us, come as oneself: the relay lacked the
+        host's list, and has it now. No other grant would come: the host knows us."""
+        if self._is_named:
+            self.joined = replace(self.joined, is_enrolled=True)
 
     def look(self) -> None:
         """Say what there is to say of the connection."""
@@ -279,7 +286,8 @@ class Mirror(Stage):
         if learnt.secrets:
             services.storage.run_aside(put)
         self._roles = learnt.table.roles
-        if self._own.box_public in learnt.enrolled and not self.joined.is_enrolled:
+        self._is_named = self._own.box_public in learnt.enrolled
+        if self._is_named and not self.joined.is_enrolled:
             self.joined = replace(self.joined, is_enrolled=True)
         if self.driver is not None and self.is_oneself:
             self._perform(self.driver.become(self._role_of(self.keys)))

@@ -13,7 +13,7 @@
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -49,7 +49,7 @@ from cctm.protocol.live.decisions import (
 )
 from cctm.protocol.live.gate import Gate
 from cctm.protocol.live.messages import Why, seal_farewell
-from cctm.protocol.members import SPENT_US, Guest, Members
+from cctm.protocol.members import Guest, Members
 
 LOG = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ class Shared:
         self._shown: set[LogId] = set()  # those that were begun while this runs
         self._head: LogHead | None = None  # of the newest log, on disk
         self._roster: dict[WriterId, Member] = {}
+        self._barred: set[WriterId] = set()  # were taken from the list, which may not be on disk
         self._enlisting: list[Enlist] = []
         self._enlists = trio.Event()
         self._over = trio.Event()  # perhaps: the terminal ended, or nobody is left
@@ -125,8 +126,14 @@ class Shared:
             if size and ref.generation >= first and ref.log not in self._shown:
                 self.outgoing.known(ref, size)
 
+    def own(self, logs: Iterable[LogRef]) -> None:
+        """These are ours, whether they are shared or not: that a relay has one is no sign of a copy."""
+        self._known |= {ref.log for ref in logs}
+
     def attach(self) -> None:
         """Pass on what is sealed from now on."""
+        if self.terminal.recorder.log is not None:  # of earlier in this daemon's life; a relay may have it
+            self._known.add(self.terminal.recorder.log.log)
         self.terminal.recorder.on_sealed = self._sealed
         self.terminal.on_durable = self._durable
         self.terminal.on_floor = self._floor
@@ -160,6 +167,13 @@ class Shared:
 
     # --- who is in
 
+    def rule(self) -> None:
+        """With a floor somebody has it, from the first moment on, also after a restart: the host's own user."""
+        has_floor = self.members.has_floor
+        if has_floor is not bool(self.gate.holder):
+            holder = self._keys.writer.public if has_floor else b""
+            self.perform(self.gate.give(holder, self.moment()))
+
     async def change(self, members: Members, *, owed: Owed, rotates: bool) -> None:
         """Have *members* be the list, from now on and on disk; the lock is held.
 
@@ -167,11 +181,13 @@ class Shared:
             owed: what the record needs: a grant, or another log.
             rotates: a new epoch begins, with a keyframe.
         Raises:
-            OSError, CctmError: it cannot be stored; who was removed stays out while this daemon runs.
+            OSError, CctmError: it cannot be stored. Who was removed types nothing while this daemon runs, and the next
+                change that can be stored removes them.
         """
-        gone = {who for who in self._roster if not members.is_in(who)}
-        for who in gone:
-            del self._roster[who]
+        wanted, members = members, self._without_barred(members)
+        rotates = rotates or members != wanted
+        gone = {who for who in (*self._roster, *self._barred) if not members.is_in(who)}
+        self._bar(gone)
         keys = self._keys
         fresh = EpochSecret(keys.epoch.number + 1, os.urandom(SEED_BYTES)) if rotates else None
         catalogue = self._services.catalogue
@@ -184,6 +200,7 @@ class Shared:
 
         await wait_for(self._services.storage.run_aside(store))
         epochs = keys.epochs if fresh is None else (*keys.epochs, fresh)
+        self._barred = {who for who in self._barred - gone if members.is_in(who)}
         self._read_roster(members)
         self.terminal.grant(replace(keys, epochs=epochs, members=members), owed, begins_epoch=rotates)
         self._farewell(gone, Why.REMOVED if members else Why.UNSHARED)
@@ -198,18 +215,31 @@ class Shared:
         return sign_access(access, self._keys.writer), access.version
 
     def _read_roster(self, members: Members) -> None:
-        # The gate asks this very dictionary: what is taken from it is refused from then on.
-        rows = {
-            link.id: Member(Standing.LINK, link.role, "")
-            for link in members.links
-            if link.expires_us != SPENT_US
-        }
+        # The gate asks this very dictionary: what is taken from it is refused from then on. A change that was made
+        # before, and is stored now, brings nobody back who was barred meanwhile.
+        rows = {link.id: Member(Standing.LINK, link.role, "") for link in members.links if not link.is_spent}
         for guest in members.guests:
             role = members.role_of(guest.id)
             assert role is not None  # of a guest's link
             rows[guest.id] = Member(Standing.GUEST, role, guest.label)
         self._roster.clear()
-        self._roster.update(rows)
+        self._roster.update((who, member) for who, member in rows.items() if who not in self._barred)
+
+    def _bar(self, whom: Collection[WriterId]) -> None:
+        """Take no word of theirs from now on, whatever becomes of the list on disk."""
+        self._barred |= set(whom)
+        for who in whom:
+            self._roster.pop(who, None)
+
+    def _without_barred(self, members: Members) -> Members:
+        """*members* without those whose removal could not be stored when it was wanted."""
+        for who in self._barred:
+            members = members.without_guest(who)
+        for who in self._barred:
+            link = members.link(who)
+            if link is not None and not any(guest.link == who for guest in members.guests):
+                members = members.without_link(who)
+        return members
 
     def _farewell(self, whom: Collection[WriterId], why: Why) -> None:
         for who in whom:
@@ -229,7 +259,7 @@ class Shared:
         members = self.members
         for enlist in waiting:
             try:
-                members = members.with_guest(
+                members = members.with_newcomer(
                     Guest(enlist.sign_key, enlist.box_key, enlist.link, enlist.label)
                 )
             except LocalError as error:
@@ -255,7 +285,7 @@ class Shared:
 
     def _copied(self, found: Found) -> None:
         """This home is a copy, or was restored: let nobody in whom it may have removed since (SPEC.md §16.9)."""
-        self._roster.clear()
+        self._bar(list(self._roster))
         self.terminal.recorder.go_beyond(found.highest_generation)
         self.terminal.say("This home is a copy, or a backup: nobody shares this terminal any more.")
         LOG.warning(

@@ -14,6 +14,7 @@ from typing import Final
 
 import trio
 
+from cctm.archive.files import list_files
 from cctm.archive.segment import LogRef
 from cctm.cctmd.links.failures import LinkError
 from cctm.cctmd.links.own_relay import OwnRelay
@@ -30,7 +31,7 @@ from cctm.protocol.control.values import Reason
 from cctm.protocol.errors import CctmError, LocalError, MalformedError
 from cctm.protocol.keys import ChannelId, WriterId
 from cctm.protocol.link import SECRET_BYTES, Link, encode_link, link_device
-from cctm.protocol.members import MAX_LINKS, SPENT_US, Members, SharedLink
+from cctm.protocol.members import MAX_LINKS, Members, SharedLink
 from cctm.protocol.origin import Origin, decode_origin_untrusted
 from cctm.relay_choice import RelayChoice, load_choice
 
@@ -38,6 +39,7 @@ LOG = logging.getLogger(__name__)
 
 TICK_S: Final = 0.25
 WHOLE_PAST: Final = 1
+SPENT: Final = "lets nobody in any more; who came by it stays"
 BY_ITSELF: Final = ""  # the relay of this home's own, in Members.relay
 
 
@@ -49,6 +51,10 @@ class Sharing:
         self._services = services
         self._terminals = terminals
         self._shared: dict[ChannelId, Shared] = {}
+        self._beginning = (
+            trio.Lock()
+        )  # of two who share one terminal at once, the second finds what the first made
+        self._unreadable: set[ChannelId] = set()  # terminals whose record says not what there is to share
         self._nursery = services.nursery  # until it runs
 
     # --- running
@@ -61,8 +67,7 @@ class Sharing:
             task_status.started()
             while True:
                 for terminal in self._terminals.alive():
-                    if terminal.recorder.keys.members and terminal.channel not in self._shared:
-                        await self._take_up(terminal)
+                    await self._try_to_take_up(terminal)
                 for shared in list(self._shared.values()):
                     self._tick(shared)
                 await trio.sleep(TICK_S)
@@ -82,11 +87,25 @@ class Sharing:
                 except (OSError, CctmError):
                     LOG.exception("terminal %s: a link cannot be revoked", shared.terminal.log_name)
 
+    async def _try_to_take_up(self, terminal: Terminal) -> None:
+        if terminal.channel in self._unreadable:
+            return
+        try:
+            await self._take_up(terminal)
+        except (OSError, CctmError):  # it concerns one terminal
+            self._unreadable.add(terminal.channel)
+            LOG.exception("terminal %s cannot be shared again", terminal.log_name)
+
     async def _take_up(self, terminal: Terminal) -> None:
         """A terminal that an earlier daemon shared: its members follow what is recorded since, from its beginning."""
-        shared = await self._begin(terminal)
+        async with self._beginning:
+            members = terminal.recorder.keys.members
+            if not members or terminal.channel in self._shared or terminal.ending is not None:
+                return
+            shared = await self._begin(terminal)
         shared.go_on()
         terminal.grant(terminal.recorder.keys, Owed.GRANT, begins_epoch=True)
+        shared.rule()
         shared.uplink.access(*shared.access())
         self._nursery.start_soon(self._serve, shared)
 
@@ -94,7 +113,11 @@ class Sharing:
         """Have everything that is sealed of *terminal* from now on go to its relay."""
         shared = Shared(terminal, self._services, lambda: self._where(terminal))
         stored = await self._stored(terminal.channel)
-        shared.known([known for known in stored if known[0] != terminal.recorder.log])
+        files = await trio.to_thread.run_sync(list_files, self._services.home.archive, terminal.channel)
+        current = terminal.recorder.log
+        shared.known([known for known in stored if known[0] != current])
+        # An earlier share may have shown any of them: also the current one, and one that is not yet noted.
+        shared.own([*(log.ref for log in files.logs), *([] if current is None else [current])])
         shared.attach()
         self._shared[terminal.channel] = shared
         return shared
@@ -153,10 +176,10 @@ class Sharing:
         if request.role not in {Role.VIEWER, Role.DRIVER}:
             raise RefusedError(Reason.FAILED, "There is no such role.", "Share to watch, or to drive.")
         await terminal.shown.live()
-        shared = self._shared.get(terminal.channel)
-        is_new = shared is None
-        if shared is None:
-            shared = await self._begin(terminal)
+        async with self._beginning:
+            known = self._shared.get(terminal.channel)
+            is_new = known is None
+            shared = await self._begin(terminal) if known is None else known
         async with shared.lock:
             try:
                 url = await self._share(shared, request)
@@ -200,8 +223,7 @@ class Sharing:
         await shared.change(members.with_link(link), owed=owed, rotates=rotates)
         if request.history and not members.shows_the_past:
             await self._show_the_past(shared)
-        if members.has_floor and not shared.gate.holder:
-            shared.perform(shared.gate.give(keys.writer.public, shared.moment()))
+        shared.rule()
         return encode_link(Link(origin, terminal.channel, secret, link.generation, link.epoch))
 
     async def _show_the_past(self, shared: Shared) -> None:
@@ -242,7 +264,7 @@ class Sharing:
         except (OSError, CctmError) as error:
             raise RefusedError(
                 Reason.NO_ROOM,
-                f"They are shut out while this daemon runs, but that could not be stored: {error}.",
+                f"They can type nothing more, but that could not be stored, and so they still see it: {error}.",
                 "Free some space, and do it again.",
             ) from error
 
@@ -305,10 +327,8 @@ class Sharing:
 def _link_rows(shared: Shared, origin: Origin | None) -> Iterator[replies.LinkRow]:
     terminal = shared.terminal
     for link in shared.members.links:
-        if link.expires_us == SPENT_US:
-            continue
         url = ""
-        if origin is not None:
+        if origin is not None and not link.is_spent:
             url = encode_link(Link(origin, terminal.channel, link.secret, link.generation, link.epoch))
         guests = sum(guest.link == link.id for guest in shared.members.guests)
         yield replies.LinkRow(
@@ -319,7 +339,7 @@ def _link_rows(shared: Shared, origin: Origin | None) -> Iterator[replies.LinkRo
             link.expires_us,
             guests,
             url,
-            shared.uplink.state,
+            SPENT if link.is_spent else shared.uplink.state,
         )
 
 

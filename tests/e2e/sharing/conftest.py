@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cctm.home import Home
-from cctm.protocol.origin import decode_origin_untrusted
-from cctm.relay_choice import RelayChoice, save_choice
 from machine import Machine
 from relay_process import RelayProcess
+from two_machines import machine_at, use_relay
 
 
 @pytest.fixture
@@ -23,18 +21,12 @@ def relay(tmp_path: Path) -> Iterator[RelayProcess]:
 @pytest.fixture
 def host(tmp_path: Path, relay: RelayProcess) -> Iterator[Machine]:
     """A machine that shares through the relay."""
-    place = tmp_path / "host"
-    place.mkdir()
-    with Machine(place) as one:
-        home = Home.locate(one.env)
-        home.prepare()
-        save_choice(home, RelayChoice(decode_origin_untrusted(relay.address)))
+    with machine_at(tmp_path / "host") as one:
+        use_relay(one, relay.address)
         yield one
 
 
 @pytest.fixture
 def guest(tmp_path: Path) -> Iterator[Machine]:
-    place = tmp_path / "guest"
-    place.mkdir()
-    with Machine(place) as one:
+    with machine_at(tmp_path / "guest") as one:
         yield one

@@ -81,3 +81,31 @@ def test_a_link_is_made_shown_again_and_revoked_by_keys(host: Machine) -> None:
         here.until("whoever has it watches")
         here.until_gone("(y/n)")
     assert len(json.loads(host.run("shares", "--json").stdout)) == 1
+
+
+def test_the_host_takes_the_keyboard_back_at_any_time(host: Machine, guest: Machine) -> None:
+    link = share(host, "--drive", "--floor")
+    with Outer(host, "attach", "work") as here, Outer(guest, "join", link, "--as", "ana") as there:
+        until(lambda: [row["label"] for row in people(host)] == ["you", "ana"])
+        there.enter("too-early")
+        there.until("somebody else has the keyboard")
+        here.prefixed("r")
+        here.until_match(r"^ \* you", "^   ana")
+        here.keys("j", "Enter")
+        here.until("The keyboard was passed on.")
+        until(lambda: [row["keyboard"] for row in people(guest)] == [True])
+        there.enter("the-guest-types")
+        here.until_rows(lambda rows: rows.count("the-guest-types") == 2, "it was typed, and printed")
+        here.enter("not-now")
+        here.until("ana has the keyboard")
+        here.prefixed("r")
+        here.until_match(r"^ \* ana", "^   you")
+        here.keys("k", "k", "Enter")
+        until(lambda: [row["keyboard"] for row in people(host)] == [True, False])
+        until(lambda: [row["keyboard"] for row in people(guest)] == [False])
+        there.enter("too-late")
+        there.until("somebody else has the keyboard")
+        here.enter("the-host-types")
+        here.until_rows(lambda rows: rows.count("the-host-types") == 2, "it was typed, and printed")
+        for word in ("too-early", "not-now", "too-late"):
+            assert not here.shows(word)

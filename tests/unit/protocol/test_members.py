@@ -131,6 +131,29 @@ def test_a_link_expires_with_its_guests() -> None:
     assert (later.links, later.guests) == (EVERYBODY.links, EVERYBODY.guests)
 
 
+def test_who_stays_when_another_is_kicked_goes_when_the_link_would_have_expired() -> None:
+    short = link(3, expires_us=1_000)
+    members = EVERYBODY.with_link(short).with_guest(guest(4, short)).with_guest(guest(5, short))
+    left = members.without_guest(guest(4, short).id)
+    assert left.without_expired(999).guest(guest(5, short).id) is not None
+    assert left.without_expired(1_000).guest(guest(5, short).id) is None
+
+
+def test_a_void_link_brings_nobody_new() -> None:
+    members = EVERYBODY.with_guest(guest(3, DRIVE, "eve")).without_guest(guest(3, DRIVE).id)
+    with pytest.raises(LocalError):
+        members.with_newcomer(guest(6, DRIVE))
+    assert EVERYBODY.with_newcomer(guest(6, DRIVE)).guest(guest(6, DRIVE).id) is not None
+
+
+def test_a_relay_is_told_when_the_last_link_expires() -> None:
+    soon, late = link(3, expires_us=1_000), link(4, expires_us=2_000)
+    both = NOBODY.with_link(soon).with_link(late)
+    assert both.access(OWNER.public).expires_us == 2_000
+    assert both.with_link(VIEW).access(OWNER.public).expires_us is None
+    assert both.nobody().access(OWNER.public).expires_us is None
+
+
 def test_what_is_shared_since_when() -> None:
     assert not NOBODY
     assert NOBODY.with_link(VIEW).first_generation == 5

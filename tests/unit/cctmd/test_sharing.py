@@ -1,0 +1,100 @@
+"""Who shares: two at once, a change that cannot be stored, an earlier daemon."""
+
+import sqlite3
+
+import pytest
+import trio
+
+from cctm.cctmd.services import RefusedError
+from cctm.protocol.access import Role
+from cctm.protocol.control import requests
+from cctm.protocol.keys import DeviceKeys, WriterId
+from cctm.protocol.link import decode_link_untrusted
+from cctm.protocol.live.decisions import Enlist
+from cctm.protocol.origin import decode_origin_untrusted
+from cctm.relay_choice import RelayChoice, save_choice
+from daemon_parts import opened, running_daemon
+
+ADA, BOB = (DeviceKeys.from_seed(bytes((number,)) * 32) for number in (1, 2))
+
+
+@pytest.fixture
+async def daemon(tmp_path):
+    async with running_daemon(tmp_path) as one:
+        # Nothing listens there: what is asked here is what the host does by itself.
+        save_choice(one.services.home, RelayChoice(decode_origin_untrusted("http://127.0.0.1:9")))
+        yield one
+
+
+def id_of(keys):
+    return WriterId(keys.sign_public)
+
+
+async def share(daemon, *, role=Role.DRIVER, floor=False):
+    request = requests.Share("work", int(role), False, floor, None)
+    return decode_link_untrusted((await daemon.sharing.share(request)).url)
+
+
+async def let_in(shared, link, *guests):
+    await shared._let_in([Enlist(link, id_of(keys), keys.box_public, "x") for keys in guests])
+
+
+async def test_those_who_share_a_terminal_at_once_make_links_that_are_all_good(daemon):
+    terminal, _ = await opened(daemon)
+    links = []
+
+    async def make():
+        links.append(await share(daemon))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(make)
+    members = terminal.recorder.keys.members
+    assert {link.id for link in members.links} == {WriterId(one.device.sign_public) for one in links}
+    stored = daemon.services.catalogue.epochs(terminal.channel)
+    assert stored == list(terminal.recorder.keys.epochs)
+
+
+async def test_who_was_kicked_though_that_could_not_be_stored_comes_back_by_no_later_change(
+    daemon, monkeypatch
+):
+    terminal, _ = await opened(daemon)
+    link = id_of((await share(daemon)).device)
+    shared = daemon.sharing._shared[terminal.channel]
+    await let_in(shared, link, ADA)
+    before = terminal.recorder.keys.epoch
+    with monkeypatch.context() as broken:
+
+        def full(*_):
+            raise sqlite3.OperationalError("database or disk is full")
+
+        broken.setattr(daemon.services.catalogue, "put_members", full)
+        with pytest.raises((RefusedError, sqlite3.OperationalError)):
+            await daemon.sharing.kick(requests.Kick("work", id_of(ADA)))
+    assert shared._roster.get(id_of(ADA)) is None
+    await share(daemon)
+    assert shared._roster.get(id_of(ADA)) is None
+    assert terminal.recorder.keys.members.guest(id_of(ADA)) is None
+    assert terminal.recorder.keys.epoch.number > before.number
+
+
+async def test_a_link_that_became_void_while_somebody_waited_to_be_enrolled_brings_nobody(daemon):
+    terminal, _ = await opened(daemon)
+    link = id_of((await share(daemon)).device)
+    shared = daemon.sharing._shared[terminal.channel]
+    await let_in(shared, link, ADA, BOB)
+    await daemon.sharing.kick(requests.Kick("work", id_of(ADA)))
+    again = DeviceKeys.from_seed(b"3" * 32)
+    await let_in(shared, link, again)
+    members = terminal.recorder.keys.members
+    assert [guest.id for guest in members.guests] == [id_of(BOB)]
+
+
+async def test_the_keyboard_is_the_hosts_after_a_restart_too(daemon):
+    terminal, _ = await opened(daemon)
+    await share(daemon, floor=True)
+    own = terminal.recorder.keys.writer.public
+    assert daemon.sharing._shared[terminal.channel].gate.holder == own
+    daemon.sharing._shared.clear()  # as if another daemon had shared it
+    await daemon.sharing._take_up(terminal)
+    assert daemon.sharing._shared[terminal.channel].gate.holder == own
