@@ -296,8 +296,8 @@ class Terminals:
             name = self.joined[channel].name
             raise RefusedError(
                 Reason.FAILED,
-                f"{name!r} is its host's: you are a guest, and cannot do that.",
-                f"Ask its host; `cctm rm {name}` forgets it here.",
+                f"{name!r} is its host's: you are a guest.",
+                f"Ask them; `cctm rm {name}` forgets it.",
             )
         terminal = self.running.get(channel)
         if terminal is None or terminal.ending is not None:

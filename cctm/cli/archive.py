@@ -54,7 +54,7 @@ class RecordedOutput:
                     yield piece
                 case Hole(_, offset, length, declared):
                     much = "an unknown number of bytes" if length is None else words.count(length, "byte")
-                    why = "was not recorded" if declared else "is missing from the record"
+                    why = "was not recorded here" if declared else "is missing from the record"
                     self.is_whole = self.is_whole and declared
                     if length != 0:
                         say(f"cctm: At byte {offset}, output of {much} {why}.")

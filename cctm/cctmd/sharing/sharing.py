@@ -197,6 +197,12 @@ class Sharing:
         members = keys.members
         if len(members.links) >= MAX_LINKS:
             raise LocalError(f"it has {MAX_LINKS} links")
+        if members and request.floor and not members.has_floor:
+            raise RefusedError(
+                Reason.FAILED,
+                f"{terminal.name!r} is shared already, and every driver types.",
+                f"Leave out --floor, or `cctm unshare {terminal.name}` first.",
+            )
         if not members:
             choice = self._choice()
             members = members.at(BY_ITSELF if choice is None else str(choice.origin), has_floor=request.floor)

@@ -28,7 +28,8 @@ PLACE: Final = 3  # which column comes in where some were joined: by what relay
 def command(everything: bool, running: bool, as_json: bool) -> None:  # noqa: FBT001
     """List running terminals, and below them the newest of those that ended within a day.
 
-    AGE is the time since a terminal was opened; ID is the beginning of its id, and means it wherever a name does.
+    AGE is the time since a terminal was opened, or joined; ID is the beginning of its id, and means it wherever a name
+    does; PLACE is the relay through which it was joined.
     """
     if everything and running:
         raise MistakeError("--all and --running exclude each other.", "Say one of them.")
@@ -99,7 +100,7 @@ def _cells(row: Row, now_s: float, width: int | None) -> tuple[str, ...]:
         words.age(now_s - row.created_us / 1e6),
         f"{row.cols}x{row.rows}" if row.running else "-",
         words.size(row.stored_bytes),
-        words.printable(row.command),
+        words.printable(row.command) or "-",
     )
 
 

@@ -108,14 +108,14 @@ def command() -> None:
     help="Delete what is unused; 0: never.",
 )
 @click.option(
-    "--connections", type=click.IntRange(1), default=10_000, show_default=True, help="At most, together."
+    "--connections", type=click.IntRange(1), default=10_000, show_default=True, help="How many at most."
 )
 @click.option(
     "--connections-per-address",
     type=click.IntRange(1),
     default=256,
     show_default=True,
-    help="At most, of one.",
+    help="How many at most from one address.",
 )
 def serve(
     listen: tuple[str, int],

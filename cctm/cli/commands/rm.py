@@ -14,6 +14,9 @@ from cctm.protocol.control import requests
 @click.command(epilog="Example: cctm rm build")
 @click.argument("targets", metavar="TERMINAL…", nargs=-1, required=True, type=TERMINAL)
 def command(targets: tuple[str, ...]) -> None:
-    """Delete the record of each TERMINAL, which must have ended. There is no way back."""
+    """Delete the record of each TERMINAL, which must have ended. There is no way back.
+
+    One that was joined may run: it goes on, you leave it, and what came of it is deleted here.
+    """
     with connect(Home.locate(os.environ)) as client:
         ask_for_each(client, map(requests.Remove, targets))

@@ -86,7 +86,8 @@ def command(
         )
     elif host := own_host(home, url):
         click.echo(
-            f"It works where {host}, this machine, is reached. Further: `cctm relay use URL`.", err=True
+            f"It works where {host}, this machine, is reached. For further: unshare, `cctm relay use URL`, share.",
+            err=True,
         )
 
 

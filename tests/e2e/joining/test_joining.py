@@ -235,7 +235,7 @@ async def test_ending_and_renaming_are_the_hosts(tmp_path, relay, request_):
         await join(daemon, host)
         with pytest.raises(RefusedError) as refused:
             await answer(daemon, request_)
-        assert refused.value.what == "'theirs' is its host's: you are a guest, and cannot do that."
+        assert refused.value.what == "'theirs' is its host's: you are a guest."
 
 
 async def test_who_cannot_share_what_they_joined_is_told_its_name_and_not_its_id(tmp_path, relay):

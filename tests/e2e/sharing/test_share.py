@@ -24,6 +24,14 @@ def test_a_driver_and_the_host_type_and_both_see_the_same(host: Machine, guest: 
         assert here.lines()[:6] == there.lines()[:6]
 
 
+def test_one_keyboard_for_all_is_not_promised_where_every_driver_types(host: Machine) -> None:
+    host.run("new", "-d", "-n", "work", "--", "sh")
+    share(host, "work", "--drive")
+    refused = host.run("share", "work", "--drive", "--floor", check=False)
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert b"every driver types. Leave out --floor" in refused.stderr
+
+
 def test_whoever_joins_is_told_how_to_leave(host: Machine, guest: Machine) -> None:
     host.run("new", "-d", "-n", "work", "--", "sh")
     with Outer(guest, "join", share(host, "work", "--drive")) as there:

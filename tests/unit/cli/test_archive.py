@@ -24,11 +24,11 @@ class Folded:
 @pytest.mark.parametrize(
     ("piece", "said"),
     [
-        (Hole(STREAM, 5, 1, declared=True), "At byte 5, output of 1 byte was not recorded."),
+        (Hole(STREAM, 5, 1, declared=True), "At byte 5, output of 1 byte was not recorded here."),
         (Hole(STREAM, 5, 7, declared=False), "At byte 5, output of 7 bytes is missing from the record."),
         (
             Hole(STREAM, 5, None, declared=True),
-            "At byte 5, output of an unknown number of bytes was not recorded.",
+            "At byte 5, output of an unknown number of bytes was not recorded here.",
         ),
         (
             Conflict(STREAM, 5, 2),

@@ -431,7 +431,7 @@ def test_a_link_comes_on_standard_input_where_nobody_can_be_asked(cctm, daemon, 
 
 def test_a_link_on_the_command_line_is_taken(cctm, daemon):
     assert cctm("join", "-d", "--view", URL)[0] == 0
-    [request] = asked(daemon, requests.Share)
+    [request] = daemon.requests
     assert (request.link, request.rights) == (URL, Rights.VIEW)
     assert request.label
 
