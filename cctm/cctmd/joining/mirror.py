@@ -7,6 +7,8 @@
 
 Invariants: clients are painted, never given the other machine's bytes; what it asks its terminal is answered there, and
 what it copies stays there.
+
+A little long, as it is where three small interfaces meet: the follower's effects, the downlink, and a stage's hooks.
 """
 
 import logging
