@@ -12,6 +12,7 @@
 """
 
 import logging
+import math
 import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -57,7 +58,7 @@ LOG = logging.getLogger(__name__)
 ENLISTING_S: Final = 0.2  # those who enrol within it get one grant
 MOST_ENLISTING: Final = 64
 LIKELY: Final = 1 << 20  # changes of a list that another copy of this home may have made
-LAST_S: Final = 30.0  # for the relay to take what is left, once nothing is shared any more
+LAST_S: Final = 30.0  # for the relay to take what is left, once the terminal has ended
 
 
 class Shared:
@@ -115,7 +116,9 @@ class Shared:
         self._over.set()
 
     async def _last(self) -> None:
-        with trio.move_on_after(LAST_S):
+        # What ended is over; but a relay that is away goes on letting in whom it has on its list until it hears.
+        is_over = self.terminal.ending is not None
+        with trio.move_on_after(LAST_S if is_over else math.inf):
             await wait_for(self._services.storage.barrier())
             await self.uplink.delivered()
 

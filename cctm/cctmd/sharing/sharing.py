@@ -75,6 +75,10 @@ class Sharing:
     def _tick(self, shared: Shared) -> None:
         shared.perform(shared.gate.tick(shared.moment()))
         wall_us = self._services.clock.wall_us()
+        if (
+            shared.terminal.ending is not None
+        ):  # nothing more is recorded; the relay knows when its links expire
+            return
         if shared.members.without_expired(wall_us) != shared.members and not shared.lock.locked():
             self._nursery.start_soon(self._expire, shared)
 

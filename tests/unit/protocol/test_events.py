@@ -147,6 +147,7 @@ def test_a_stream_ends_at_a_number_that_can_be_kept(event):
     with pytest.raises(LocalError):
         ev.encode_events([event])
     kind = 2 if isinstance(event, ev.Output) else 14
+    data = encode([[kind, *dataclasses.astuple(event)]])
     with pytest.raises(MalformedError):
-        ev.decode_events_untrusted(encode([[kind, *dataclasses.astuple(event)]]))
+        ev.decode_events_untrusted(data)
     assert ev.encode_events([dataclasses.replace(event, offset=2**63 - 3)])
