@@ -154,13 +154,15 @@ def test_who_tells_the_truth_on_both_sides(host: Machine, guest: Machine, tmp_pa
         }
         there.type("x")
         for machine, own in ((guest, "ann"), (other, "bob")):
-            until(lambda machine=machine: sorted(labels(machine)) == ["ann", "bob"], "both are told")
+            until(lambda machine=machine: sorted(labels(machine)) == ["", "ann", "bob"], "both are told")
             rows = {row["label"]: row for row in people(machine)}
-            assert {name: row["role"] for name, row in rows.items()} == {"ann": "drive", "bob": "view"}
-            assert [name for name, row in rows.items() if row["you"]] == [own]
-            assert {row["who"] for row in rows.values()} == {
-                row["who"] for row in at_host.values() if row["who"]
+            assert {name: row["role"] for name, row in rows.items()} == {
+                "": "owner",
+                "ann": "drive",
+                "bob": "view",
             }
+            assert [name for name, row in rows.items() if row["you"]] == [own]
+            assert {row["who"] for row in rows.values()} == {row["who"] for row in at_host.values()}
         until(
             lambda: (
                 {row["label"]: row["idle"] is not None for row in people(host)}
