@@ -128,10 +128,10 @@ def test_a_guest_steers_htop(host: Machine, guest: Machine) -> None:
     with Outer(host, "attach", "work") as here, Outer(guest, "join", link, "--as", "ann") as there:
         there.until("F10")
         there.keys("F2")
-        here.until("Setup")
-        there.until("Setup")
+        here.until("Done")
+        there.until("Done")
         here.keys("F10")
-        there.until_gone("Setup")
+        there.until_gone("Done")
         there.keys("q")
         here.until("[work ended")
         there.until("[work ended")
