@@ -1,5 +1,6 @@
 """A real relay, and real clients on WebSockets."""
 
+import shutil
 import socket
 import ssl
 import subprocess
@@ -20,7 +21,7 @@ from relay_parts import (
     access,
     long_chain,
 )
-from relay_process import RelayProcess, dialled, make_certificate, opened
+from relay_process import RelayProcess, dialled, opened
 from samples import DEVICE, EPOCH, HOST, MEMBER, OPENED, OUTPUT, STREAM, drawn
 
 SIZE = len(HOST_RECORDS)
@@ -108,8 +109,8 @@ async def test_what_was_receipted_survives_a_kill(relay):
         size = owner.rows[LOG].size
         assert size >= receipted
         assert await owner.fetch(LOG, 0, size) == records[:size]
-        # All of it may be there: what is known is receipted, too.
-        await owner.append(LOG, size - 1, records[size - 1 :])
+        first = min(size, len(records) - 1)  # perhaps all of it was stored; a receipt is asked for in any case
+        await owner.append(LOG, first, records[first:])
         await owner.stored(len(records))
         async with opened(relay.address, MEMBER) as member:
             assert await member.follow(LOG, 0, len(records)) == records
@@ -187,9 +188,17 @@ async def test_where_invites_are_asked_for_the_operator_makes_them(tmp_path):
             await owner.stored(SIZE)
 
 
+OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=relay"
+
+
 @pytest.fixture
 def certificate(tmp_path):
-    return make_certificate(tmp_path)
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]
+    subprocess.run([*OPENSSL.split(), *more], check=True, capture_output=True)
+    return cert, key
 
 
 async def test_it_serves_over_tls(tmp_path, certificate):
