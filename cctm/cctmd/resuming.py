@@ -15,7 +15,7 @@ from typing import Final
 
 import trio
 
-from cctm.archive.catalogue import About, Checkpoint, State
+from cctm.archive.catalogue import About, CatalogueDamagedError, Checkpoint, State
 from cctm.archive.finding import Fault
 from cctm.archive.opening import Opener
 from cctm.archive.recover import Recovered, recover_channel
@@ -30,7 +30,7 @@ from cctm.keeper import wire
 from cctm.protocol.errors import CctmError
 from cctm.protocol.events import How
 from cctm.protocol.keys import ChannelId, EpochSecret, StreamId, WriterKey, channel_id
-from cctm.protocol.members import Members
+from cctm.protocol.members import NOBODY, Members
 
 LOG = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ async def _keys_of(terminals: Terminals, channel: ChannelId) -> ChannelKeys | No
     catalogue = terminals.services.catalogue
 
     def read() -> tuple[bytes | None, list[EpochSecret], Members]:
-        return catalogue.writer(channel), catalogue.epochs(channel), catalogue.members(channel)
+        return catalogue.writer(channel), catalogue.epochs(channel), members_of(terminals, channel)
 
     seed, epochs, members = await wait_for(terminals.services.storage.run_aside(read))
     if seed is None or not epochs:
@@ -205,6 +205,16 @@ async def _keys_of(terminals: Terminals, channel: ChannelId) -> ChannelKeys | No
     if channel_id(writer.public) != channel:
         return None
     return ChannelKeys(channel, writer, tuple(epochs), terminals.services.device, members)
+
+
+def members_of(terminals: Terminals, channel: ChannelId) -> Members:
+    """Whom a channel is shared with; nobody any more, if that cannot be read: the terminal itself goes on."""
+    try:
+        return terminals.services.catalogue.members(channel)
+    except CatalogueDamagedError:
+        LOG.warning("terminal %s: with whom it was shared cannot be read; share it again", channel.hex()[:8])
+        # No list had a version as high as the seconds since 1970: the next one counts at the relay.
+        return replace(NOBODY, version=terminals.services.clock.wall_us() // 1_000_000)
 
 
 async def _recover(terminals: Terminals, keys: ChannelKeys, *, remembered: bool = True) -> Recovered | None:

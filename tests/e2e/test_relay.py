@@ -109,7 +109,9 @@ async def test_what_was_receipted_survives_a_kill(relay):
         size = owner.rows[LOG].size
         assert size >= receipted
         assert await owner.fetch(LOG, 0, size) == records[:size]
-        first = min(size, len(records) - 1)  # perhaps all of it was stored; a receipt is asked for in any case
+        first = min(
+            size, len(records) - 1
+        )  # perhaps all of it was stored; a receipt is asked for in any case
         await owner.append(LOG, first, records[first:])
         await owner.stored(len(records))
         async with opened(relay.address, MEMBER) as member:
