@@ -11,6 +11,7 @@ from cctm.protocol.log_writer import LogWriter
 from samples import begin, host_writer, nonce
 
 u63 = st.integers(0, 2**63 - 1)
+half_u63 = st.integers(0, 2**62 - 2_001)  # two of them, and what is printed, end within a stream
 hash_bytes = st.binary(min_size=32, max_size=32)
 short_bytes = st.binary(max_size=80)
 texts = st.text(max_size=40)
@@ -44,7 +45,7 @@ _by_class = {
         u63,
         streams,
     ),
-    ev.Output: st.builds(ev.Output, u63, u63, st.binary(min_size=1, max_size=2_000)),
+    ev.Output: st.builds(ev.Output, u63, half_u63, st.binary(min_size=1, max_size=2_000)),
     ev.Input: st.builds(ev.Input, u63, short_bytes, u63, st.none() | short_bytes),
     ev.Resized: st.builds(ev.Resized, u63, cells, cells, short_bytes),
     ev.Marked: st.builds(ev.Marked, u63, texts),
@@ -69,7 +70,7 @@ _by_class = {
     ),
     ev.Paused: st.builds(ev.Paused, u63),
     ev.Resumed: st.builds(ev.Resumed, u63),
-    ev.Gap: st.builds(ev.Gap, u63, u63, st.none() | u63),
+    ev.Gap: st.builds(ev.Gap, u63, half_u63, st.none() | half_u63),
     ev.Closed: st.builds(ev.Closed, u63, st.sampled_from(ev.How), u63),
 }
 
