@@ -8,6 +8,7 @@ Two tasks and a clock: the reader never awaits a send.
 """
 
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -27,6 +28,7 @@ LOG = logging.getLogger(__name__)
 
 LINGER_S: Final = 30.0
 LOOK_S: Final = 1.0  # between two looks at what there is to say
+HASTE_S: Final = 10.0  # between two dials without a pause
 SOON_S: Final = 0.01
 GOODBYE_S: Final = 1.0
 MOST_WAITING: Final = 4096  # messages; a relay that takes none for so long is cut off
@@ -59,7 +61,7 @@ class Downlink:
         self._poked = trio.Event()
         self._retrying = Retrying()
         self._is_taken_up = False
-        self._was_refused = False  # as oneself, since one came by the link
+        self._hasty_s = -math.inf  # when one came again at once, as oneself
         self.failure: LinkError | None = None  # why there is no connection
         self.failed = trio.Event()
 
@@ -75,6 +77,10 @@ class Downlink:
         else:
             self._scope.deadline = float("inf")
             self._retrying.now()
+
+    def hurry(self) -> None:
+        """Somebody types: be connected soon."""
+        self._retrying.hurry()
 
     def let_go(self) -> None:
         """Nobody looks: end soon."""
@@ -112,8 +118,9 @@ class Downlink:
             try:
                 await self._be_connected()
             except* _ComeAgainError:
-                # Who was refused as oneself does not come in haste a second time.
-                is_again, self._was_refused = not self._was_refused, False
+                # A relay may refuse oneself, and let in by the link, for ever.
+                is_again = trio.current_time() - self._hasty_s >= HASTE_S
+                self._hasty_s = trio.current_time()
             except* (LinkError, RemoteError) as failures:
                 is_again = self._note_failure(_first(failures))
             if not is_again and mirror.ending is None:
@@ -130,7 +137,6 @@ class Downlink:
         mirror.disconnected(f"{error.what} {error.advice}")
         if error.reason in UNKNOWN and mirror.joined.is_enrolled:
             mirror.not_known_there()
-            self._was_refused = True
             return True
         if error.reason in UNKNOWN:
             error = LinkError(SHUT, "Ask for a new link.", error.reason)

@@ -106,6 +106,7 @@ class Mirror(Stage):
         self._owes_note = False
         self._fresh: list[EpochSecret] = []  # secrets that are not on their way to the disk yet
         self.stalled: Callable[[], str] = lambda: ""
+        self.hurry: Callable[[], None] = lambda: None  # somebody waits for the connection
         self._services = settling.services
         self._lack = "Not connected."
         self._connected_us = 0
@@ -338,6 +339,8 @@ class Mirror(Stage):
 
     def typed(self, viewer: Viewer, data: bytes, now_us: int) -> None:
         """*viewer*, who drives, typed *data*."""
+        if not self.is_connected:
+            self.hurry()
         if self.voice.driver is None or not self.is_connected:
             viewer.say(NOT_TYPED)
             return

@@ -91,9 +91,11 @@ class Mirrors:
         mirror.stalled = lambda: self._terminals.stalled
         self.mirrors[channel] = mirror
         self.places[channel] = str(joined.origin)
-        self._downlinks[channel] = Downlink(
+        downlink = Downlink(
             mirror, lambda: self._take_up(mirror), self._services.clock, self._services.nursery
         )
+        mirror.hurry = downlink.hurry
+        self._downlinks[channel] = downlink
         return mirror
 
     async def _take_up(self, mirror: Mirror) -> None:

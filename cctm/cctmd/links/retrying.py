@@ -1,9 +1,11 @@
 """When to try again: later and later, never all at once, for ever.
 
-    failed ─► a pause of 0.5 s … ─► failed ─► of 1 s … ─► … of 30 s, each between its half and its whole
-    open for 30 s ─► the next failure begins anew
+    failed ─► a pause of 0.5 s … ─► failed ─► of 1 s ─► … of 10 s, each between its half and its whole
+    open for 5 s ─► the next failure begins anew
+    somebody types meanwhile ─► the pause ends, at the earliest a second after it began
 
-Jitter keeps a relay that comes back from being dialled by all terminals of all hosts in the same moment.
+Jitter keeps a relay that comes back from being dialled by all terminals of all hosts in the same moment. A line that is
+cut again and again, and works in between, is not made to wait longer each time.
 """
 
 import random
@@ -13,8 +15,9 @@ from typing import Final
 import trio
 
 FIRST_S: Final = 0.5
-MOST_S: Final = 30.0
-STEADY_S: Final = 30.0  # a connection that held for so long was none of those that fail
+MOST_S: Final = 10.0
+STEADY_S: Final = 5.0  # a connection that held for so long was none of those that fail
+HURRIED_S: Final = 1.0
 
 
 class Retrying:
@@ -28,6 +31,7 @@ class Retrying:
         self._draw = draw
         self._failures = 0
         self._cut_short = trio.Event()
+        self._pausing: tuple[trio.CancelScope, float] | None = None  # and since when
 
     def next_pause_s(self, lasted_s: float) -> float:
         """How long to wait after a connection that was open for *lasted_s*, 0 if it never was."""
@@ -40,9 +44,17 @@ class Retrying:
 
     async def pause(self, lasted_s: float, at_least_s: float = 0.0) -> None:
         """Wait before the next attempt, or until `now`."""
-        with trio.move_on_after(max(at_least_s, self.next_pause_s(lasted_s))):
+        with trio.move_on_after(max(at_least_s, self.next_pause_s(lasted_s))) as scope:
+            self._pausing = scope, trio.current_time()
             await self._cut_short.wait()
+        self._pausing = None
         self._cut_short = trio.Event()
+
+    def hurry(self) -> None:
+        """Somebody waits: have the pause end soon."""
+        if self._pausing is not None:
+            scope, began_s = self._pausing
+            scope.deadline = min(scope.deadline, began_s + HURRIED_S)
 
     def now(self) -> None:
         """Cut the pause short, or leave the next one out."""

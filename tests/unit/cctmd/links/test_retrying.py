@@ -3,7 +3,7 @@
 import trio
 import trio.testing
 
-from cctm.cctmd.links.retrying import FIRST_S, MOST_S, STEADY_S, Retrying
+from cctm.cctmd.links.retrying import FIRST_S, HURRIED_S, MOST_S, STEADY_S, Retrying
 
 
 def test_pauses_grow_to_a_limit():
@@ -50,3 +50,16 @@ async def test_the_next_pause_is_left_out_if_it_has_not_begun(autojump_clock):
     assert trio.current_time() == began
     await retrying.pause(0.0)
     assert trio.current_time() > began
+
+
+async def test_who_waits_hurries_a_pause_though_not_below_a_second(autojump_clock):
+    retrying = Retrying()
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(retrying.pause, 0.0, 3_600.0)
+        await trio.testing.wait_all_tasks_blocked()
+        retrying.hurry()
+    assert trio.current_time() - began == HURRIED_S
+    retrying.hurry()
+    await retrying.pause(0.0, 3_600.0)
+    assert trio.current_time() - began == HURRIED_S + 3_600.0
