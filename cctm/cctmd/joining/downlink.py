@@ -111,8 +111,9 @@ class Downlink:
 
     async def _stay_connected(self) -> None:
         mirror = self._mirror
+        connecting = f"Connecting to {mirror.joined.origin} …"
         while mirror.ending is None:
-            mirror.disconnected(f"Connecting to {mirror.joined.origin} …")
+            mirror.disconnected(connecting)
             began = trio.current_time()
             is_again = False
             try:
@@ -121,6 +122,7 @@ class Downlink:
                 # A relay may refuse oneself, and let in by the link, for ever.
                 is_again = trio.current_time() - self._hasty_s >= HASTE_S
                 self._hasty_s = trio.current_time()
+                mirror.disconnected(connecting)
             except* (LinkError, RemoteError) as failures:
                 is_again = self._note_failure(_first(failures))
             if not is_again and mirror.ending is None:
