@@ -124,6 +124,17 @@ class Attached:
         self.here.until(word)
         return word
 
+    def until_typed(self) -> None:
+        """What the guest types arrives; before it is known again as itself, it is told that it does not."""
+        words: list[str] = []
+
+        def arrives(rows: list[str]) -> bool:
+            words.append(next(WORDS))
+            self.there.enter(words[-1])
+            return any(word in row for row in rows for word in words)
+
+        self.here.until_rows(arrives, "what the guest types is shown")
+
     def until_level(self) -> None:
         """Both show what was printed last."""
         word = self.print()
@@ -515,9 +526,7 @@ def test_a_relay_that_has_lost_everything_is_given_it_again(
         world.liar.cut(lambda _: True)
         both.there.until(both.print())
         until(lambda: labels(world.host) == ["you", "ann"], "the guest is known again")
-        word = next(WORDS)
-        both.there.enter(word)
-        both.here.until(word)
+        both.until_typed()
         world.liar.upstream = world.relay.address
         world.liar.cut(lambda _: True)
         both.until_level()
