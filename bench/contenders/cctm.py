@@ -7,11 +7,13 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from bench.contenders.base import Contender, Offer, first_line
 from bench.errors import BenchError, RefusedError
 from bench.programs import IDLE
+
+SHARED: Final = "shared"
 
 
 def executable() -> str | None:
@@ -51,6 +53,20 @@ class Cctm(Contender):
 
     def open_beside(self, argv: Sequence[str]) -> None:
         self._call([self._cctm, "new", "-d", "--", *argv])
+
+    def share_soon(self, relay: str, argv: Sequence[str]) -> str:
+        """Run *argv* in a new terminal and share it through *relay*; the link to it."""
+        self._call([self._cctm, "relay", "use", relay])
+        self._call([self._cctm, "new", "-d", "-n", SHARED, "--", *argv])
+        return self._call([self._cctm, "share", SHARED]).split()[0]
+
+    def joining(self, link: str, label: str) -> list[str]:
+        """The command line that joins what *link* shares, and attaches."""
+        return [self._cctm, "join", link, "--as", label]
+
+    def forget_joined(self) -> None:
+        """Be as if one had never joined."""
+        self._call([self._cctm, "rm", SHARED])
 
     def listing(self) -> list[str]:
         return [self._cctm, "ls"]

@@ -7,6 +7,7 @@ from bench.measures.attach import attach
 from bench.measures.beside import beside
 from bench.measures.echo import echo
 from bench.measures.flood import flood
+from bench.measures.join import join
 from bench.measures.listing import listing
 from bench.measures.memory import memory
 from bench.measures.relay import relay
@@ -22,6 +23,7 @@ MEASURES: Final[Mapping[str, Callable[[Setting], Section]]] = {
     "attach": attach,
     "ls": listing,
     "memory": memory,
+    "join": join,
     "relay": relay,
 }
 
