@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .access import Role
-from .admission import AccessList, Verb
+from .admission import CLOSED_US, AccessList, Verb
 from .codec import (
     decode_untrusted,
     encode,
@@ -219,6 +219,10 @@ class Members:
     def access(self, owner: WriterId) -> AccessList:
         ids = [*(link.id for link in self._open_links), *(guest.id for guest in self.guests)]
         return AccessList(owner, max(1, self.version), dict.fromkeys(ids, GUEST_VERBS), self._last_expiry_us)
+
+    def closing(self, owner: WriterId) -> AccessList:
+        """A list that lets nobody in, and has a relay delete what it has: nothing is to be shared any more."""
+        return AccessList(owner, max(1, self.version), {}, CLOSED_US)
 
     @property
     def _last_expiry_us(self) -> int | None:
