@@ -186,7 +186,10 @@ class Clients(NamedTuple):
 
 
 class LinkRow(NamedTuple):
-    """One link that is in force. `link` is its signing key, `url` its text, `state` how its relay is reached."""
+    """One link that is in force. `link` is its signing key, `url` its text, `state` how its relay is reached.
+
+    An empty `link`: `state` tells what a relay does not know yet, whom to let in no more.
+    """
 
     channel: bytes
     name: str

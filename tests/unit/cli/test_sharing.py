@@ -30,6 +30,7 @@ SECOND = LinkRow(
     CHANNEL, "build", b"\xa1" * 31 + b"\0", Role.VIEWER, 2**62, 0, "other", "reconnecting: \x1b[31m"
 )
 THIRD = FIRST._replace(link=b"\xc1" * 32, guests=1)
+OWED = LinkRow(CHANNEL, "build", b"", 0, None, 0, "", "revoked, and a relay does not know yet")
 ANA = PersonRow(b"\xb1" * 32, "ana", Role.DRIVER, FIRST.link, 1, 5_500_000, 4_321)
 HOST = PersonRow(b"", "", Role.OWNER, b"", 1, None, None)
 TWIN = ANA._replace(who=b"\xb2" * 32, role=Role.VIEWER, idle_us=0, round_trip_us=123_456)
@@ -293,19 +294,19 @@ def test_all_links_are_revoked(cctm, daemon):
     status, out, err = cctm("unshare", "build")
     assert (status, out) == (0, "")
     assert err == "Revoked 2 links and removed 2 guests. What they have seen, they have seen.\n"
-    assert daemon.requests[-1] == requests.Unshare("build", b"")
+    assert asked(daemon, requests.Unshare) == [requests.Unshare("build", b"")]
 
 
 @pytest.mark.parametrize("given", ["c1c1c1c1", "C1C1", "c1" * 32])
 def test_one_link_is_revoked_by_its_id(cctm, daemon, given):
     daemon.replies[requests.AskShares] = replies.Shares([FIRST, THIRD])
     assert cctm("unshare", "build", given)[2].startswith("Revoked 1 link and removed 1 guest.")
-    assert daemon.requests[-1] == requests.Unshare("build", THIRD.link)
+    assert asked(daemon, requests.Unshare) == [requests.Unshare("build", THIRD.link)]
 
 
 def test_one_link_is_revoked_by_itself(cctm, daemon):
     assert cctm("unshare", "build", URL)[0] == 0
-    assert daemon.requests[-1] == requests.Unshare("build", FIRST.link)
+    assert asked(daemon, requests.Unshare) == [requests.Unshare("build", FIRST.link)]
 
 
 @pytest.mark.parametrize(
@@ -320,6 +321,23 @@ def test_one_link_is_revoked_by_itself(cctm, daemon):
 def test_a_link_that_is_none_of_them_is_not_revoked_nor_repeated(cctm, daemon, given, said):
     assert cctm("unshare", "build", given) == (1, "", f"cctm: {said}\n")
     assert not asked(daemon, requests.Unshare)
+
+
+def test_that_its_relay_does_not_know_yet_is_said(cctm, daemon):
+    daemon.replies[requests.AskShares] = replies.Shares([FIRST, OWED])
+    assert cctm("unshare", "build")[2] == (
+        "Revoked 1 link and removed 2 guests. What they have seen, they have seen."
+        " But it is revoked, and a relay does not know yet. It is told once it is reached: `cctm shares` tells.\n"
+    )
+
+
+def test_what_a_relay_does_not_know_yet_is_listed_and_is_no_link(cctm, daemon):
+    daemon.replies[requests.AskShares] = replies.Shares([OWED])
+    line = cctm("shares", "--links")[1].splitlines()[1]
+    assert line.split(maxsplit=5) == ["build", "-", "-", "-", "-", f"{OWED.state}  -"]
+    (row,) = json.loads(cctm("shares", "--json")[1])
+    assert (row["link"], row["role"], row["url"]) == (None, None, None)
+    assert cctm("unshare", "build")[2] == "cctm: build is not shared. See `cctm shares` for what is.\n"
 
 
 def test_what_is_not_shared_cannot_be_unshared(cctm, daemon):
