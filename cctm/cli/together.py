@@ -71,7 +71,7 @@ def conclude(effect: Together, attachment: Attachment) -> CameTo:
         case AskKick(who, label):
             return Question(f"Remove {label}, and revoke the link they came by?", Kick(who), Here())
         case Kick(who):
-            attachment.ask(requests.Kick(attachment.target, who), replies.Done)
+            attachment.ask(requests.Kick(attachment.target, who, ""), replies.Done)
             return f"Removed. {words.SEEN}"
         case Links() | MakeLink() | ShowLink() | AskRevoke() | Revoke():
             return _links(effect, attachment)

@@ -74,6 +74,7 @@ class Shared:
         self.lock = trio.Lock()  # held by whoever changes the members
         self.finished = trio.Event()
         self.expiring = Once()
+        self.seen: dict[WriterId, int] = {}  # when who is not here left, by the wall clock
         self._services = services
         self._debts = debts
         self._scope = trio.CancelScope()
@@ -250,6 +251,7 @@ class Shared:
             role = members.role_of(guest.id)
             assert role is not None  # of a guest's link
             rows[guest.id] = Member(Standing.GUEST, role, guest.label)
+        self.seen = {who: at for who, at in self.seen.items() if members.guest(who) is not None}
         self._roster.clear()
         self._roster.update((who, member) for who, member in rows.items() if who not in self._barred)
 
@@ -381,6 +383,7 @@ class Shared:
                 terminal.note(lambda dt_us: Joined(dt_us, who, label))
                 terminal.say(f"{label} is here.")
             case Went(who):
+                self.seen[who] = self._services.clock.wall_us()
                 terminal.note(lambda dt_us: Left(dt_us, who))
                 terminal.guest_left(who)
                 terminal.say(f"{self.label_of(who)} left.")

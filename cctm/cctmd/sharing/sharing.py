@@ -284,7 +284,7 @@ class Sharing:
         await self._settle(channel)
 
     async def kick(self, request: requests.Kick) -> None:
-        """Remove a guest, and void their link.
+        """Remove a guest, with all keys under which they are known, and void their link.
 
         Raises:
             RefusedError
@@ -292,9 +292,13 @@ class Sharing:
         shared = self._find(request.target)
         async with shared.lock:
             members = shared.members
-            if members.guest(WriterId(request.who)) is None:
+            guest = members.guest(WriterId(request.who))
+            if guest is None:
                 raise RefusedError(Reason.FAILED, "There is no such guest.", "See `cctm who`.")
-            await self._revoke(shared, members.without_guest(WriterId(request.who)))
+            for known in members.guests:
+                if known == guest or (known.link, known.label) == (guest.link, request.label):
+                    members = members.without_guest(known.id)
+            await self._revoke(shared, members)
         await self._settle(shared.terminal.channel)
 
     async def _revoke(self, shared: Shared, members: Members) -> None:
@@ -375,7 +379,7 @@ class Sharing:
         yield replies.LinkRow(debt.channel, debt.name, b"", 0, None, 0, "", state)
 
     def people(self, terminal: Terminal) -> replies.Presence:
-        """Who is here."""
+        """Who is here, and then who may come back."""
         shared = self._shared.get(terminal.channel)
         if shared is None or not shared.members:
             return replies.Presence([], b"", None)
@@ -394,6 +398,15 @@ class Sharing:
                     guest.round_trip_us,
                 )
             )
+        here = {row.who for row in rows}
+        for absent in shared.members.guests:
+            if absent.id not in here:
+                role = shared.members.role_of(absent.id)
+                assert role is not None  # of a guest's link
+                seen_us = shared.seen.get(absent.id, 0)
+                rows.append(
+                    replies.PersonRow(absent.id, absent.label, role, absent.link, 0, None, None, seen_us)
+                )
         holder = shared.gate.holder
         is_own = holder == terminal.recorder.keys.writer.public
         return replies.Presence(rows, b"", b"" if is_own else holder or None)

@@ -21,7 +21,7 @@ from cctm.protocol.control.replies import Row
 @click.argument("target", metavar="[TERMINAL]", default=None, type=TERMINAL)
 @click.option("--json", "is_json", is_flag=True, help="One JSON array of objects.")
 def command(target: str | None, is_json: bool) -> None:  # noqa: FBT001
-    """List who is in TERMINAL, or in any that is shared or was joined.
+    """List who is in TERMINAL, or in any that is shared or was joined; and the guests who are away and may come back.
 
     HERE is for how long, TYPED when they last typed, ROUND TRIP how long a key of theirs is on its way and back.
     """

@@ -11,7 +11,7 @@ from cctm.protocol.control import requests
 from cctm.protocol.entry import EntryKind, decode_record_untrusted
 from cctm.protocol.keys import DeviceKeys, WriterId
 from cctm.protocol.link import decode_link_untrusted
-from cctm.protocol.live.decisions import Enlist
+from cctm.protocol.live.decisions import Came, Enlist, Went
 from cctm.protocol.origin import decode_origin_untrusted
 from cctm.relay_choice import RelayChoice, save_choice
 from daemon_parts import opened, running_daemon
@@ -71,7 +71,7 @@ async def test_who_was_kicked_though_that_could_not_be_stored_comes_back_by_no_l
 
         broken.setattr(daemon.services.catalogue, "put_members", full)
         with pytest.raises((RefusedError, sqlite3.OperationalError)):
-            await daemon.sharing.kick(requests.Kick("work", id_of(ADA)))
+            await daemon.sharing.kick(requests.Kick("work", id_of(ADA), ""))
     assert shared._roster.get(id_of(ADA)) is None
     await share(daemon)
     assert shared._roster.get(id_of(ADA)) is None
@@ -84,7 +84,7 @@ async def test_a_link_that_became_void_while_somebody_waited_to_be_enrolled_brin
     link = id_of((await share(daemon)).device)
     shared = daemon.sharing._shared[terminal.channel]
     await let_in(shared, link, ADA, BOB)
-    await daemon.sharing.kick(requests.Kick("work", id_of(ADA)))
+    await daemon.sharing.kick(requests.Kick("work", id_of(ADA), ""))
     again = DeviceKeys.from_seed(b"3" * 32)
     await let_in(shared, link, again)
     members = terminal.recorder.keys.members
@@ -115,3 +115,67 @@ async def test_what_was_printed_and_not_sealed_yet_is_not_for_whom_it_is_shared_
         (EntryKind.GRANT, True),
         (EntryKind.KEYFRAME, True),
     ]
+
+
+async def enrol(shared, link, label, *guests):
+    await shared._let_in([Enlist(link, id_of(keys), keys.box_public, label) for keys in guests])
+
+
+async def test_who_is_kicked_by_name_goes_with_all_keys_that_came_by_the_link_under_it(daemon):
+    terminal, _ = await opened(daemon)
+    link, other = id_of((await share(daemon)).device), id_of((await share(daemon)).device)
+    shared = daemon.sharing._shared[terminal.channel]
+    more = [DeviceKeys.from_seed(bytes((number,)) * 32) for number in (3, 4, 5)]
+    await enrol(shared, link, "ann", ADA, BOB)
+    await enrol(shared, link, "bo", more[0])
+    await enrol(shared, other, "ann", more[1])
+    await daemon.sharing.kick(requests.Kick("work", id_of(BOB), "ann"))
+    members = terminal.recorder.keys.members
+    assert [guest.id for guest in members.guests] == [id_of(more[0]), id_of(more[1])]
+    assert not members.is_in(link)
+    assert members.is_in(other)
+    await enrol(shared, link, "ann", more[2])
+    assert members == terminal.recorder.keys.members
+
+
+async def test_who_is_kicked_by_id_goes_alone(daemon):
+    terminal, _ = await opened(daemon)
+    link = id_of((await share(daemon)).device)
+    shared = daemon.sharing._shared[terminal.channel]
+    await enrol(shared, link, "ann", ADA, BOB)
+    await daemon.sharing.kick(requests.Kick("work", id_of(BOB), ""))
+    assert [guest.id for guest in terminal.recorder.keys.members.guests] == [id_of(ADA)]
+
+
+async def test_a_guest_who_is_enrolled_and_not_here_is_among_the_people(daemon):
+    terminal, _ = await opened(daemon)
+    link = id_of((await share(daemon)).device)
+    shared = daemon.sharing._shared[terminal.channel]
+    await enrol(shared, link, "ann", ADA)
+    shared.perform([Came(id_of(ADA), "ann"), Went(id_of(ADA))])
+    host, ann = daemon.sharing.people(terminal).rows
+    assert host.seen_us is None
+    assert (ann.who, ann.label, ann.link, ann.since_us) == (id_of(ADA), "ann", link, 0)
+    assert 0 < ann.seen_us <= daemon.services.clock.wall_us()
+
+
+async def test_a_link_that_cannot_be_revoked_is_complained_of_once(daemon, monkeypatch, caplog):
+    terminal, _ = await opened(daemon)
+    request = requests.Share("work", int(Role.DRIVER), False, False, daemon.services.clock.wall_us() - 1)
+    await daemon.sharing.share(request)
+    shared = daemon.sharing._shared[terminal.channel]
+
+    def fails(why):
+        def full(*_):
+            raise OSError(28, why)
+
+        return full
+
+    for why, times in (("full", 5), ("broken", 3)):
+        with monkeypatch.context() as broken:
+            broken.setattr(daemon.services.catalogue, "put_members", fails(why))
+            for _ in range(times):
+                await daemon.sharing._expire(shared)
+    assert caplog.text.count("a link cannot be revoked") == 2
+    await daemon.sharing._expire(shared)
+    assert not terminal.recorder.keys.members
