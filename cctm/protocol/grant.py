@@ -18,6 +18,7 @@
 *Not* protected: the box is anonymous; that it comes from the host is what the entry's signature says.
 """
 
+import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -39,7 +40,7 @@ from .errors import LocalError, MalformedError, OpenError
 from .events import LogHead, expect_log_head
 from .keys import HASH_BYTES, PUBLIC_BYTES, ChannelId, DeviceKeys, EpochSecret, WriterId, grant_key, hash32
 from .seal import BOX_OVERHEAD_BYTES, box, frame, open_sealed, seal, unbox, unframe_untrusted
-from .sizes import NONCE_BYTES, PAD_FLOOR_BYTES, SEALED_OVERHEAD_BYTES
+from .sizes import NONCE_BYTES, PAD_FLOOR_BYTES, SEALED_OVERHEAD_BYTES, padded_size
 
 MIN_BOXES: Final = 4
 MAX_BOXES: Final = 1_024
@@ -47,6 +48,11 @@ MAX_GRANT_BYTES: Final = 16 * 2**20
 MAX_SECRETS: Final = 4_096
 MAX_ROLES: Final = 4_096
 MAX_CUTS: Final = 4_096
+
+_HEAD_BYTES: Final = 128  # of a box, table or body, besides what is counted: purpose, ids, lengths; at most
+_BIN_HEAD_BYTES: Final = 5
+_PAIR_BYTES: Final = 1 + 2 + HASH_BYTES  # an array, and the secret; the epoch's number comes to it
+_ROLE_BYTES: Final = 1 + 2 + PUBLIC_BYTES + 1
 
 _BOX_PURPOSE: Final = "cctm grant box"
 _TABLE_PURPOSE: Final = "cctm grant"
@@ -118,6 +124,22 @@ def make_grant(
     if len(body) > MAX_GRANT_BYTES:
         raise LocalError("grant size")
     return body
+
+
+def secrets_that_fit(recipients: int, roles: int, newest: int) -> int:
+    """How many secrets each of so many recipients can get by one grant, whose table has so many roles.
+
+    Args:
+        newest: the number of the newest of them.
+    """
+    boxes = _box_count(recipients)
+    table_bytes = SEALED_OVERHEAD_BYTES + padded_size(_HEAD_BYTES + roles * _ROLE_BYTES)
+    room = (MAX_GRANT_BYTES - _HEAD_BYTES - table_bytes) // boxes - _BIN_HEAD_BYTES - BOX_OVERHEAD_BYTES
+    pair_bytes = _PAIR_BYTES + len(encode(newest))
+    # What is padded is at most as large as the largest padded size that there is room for.
+    return bisect.bisect_right(
+        range(1, MAX_SECRETS + 1), room, key=lambda number: padded_size(_HEAD_BYTES + number * pair_bytes)
+    )
 
 
 def _box_count(wanted: int) -> int:

@@ -29,7 +29,7 @@ from .codec import (
     expect_text,
 )
 from .errors import LocalError, MalformedError
-from .grant import Recipient, Table
+from .grant import Recipient, Table, secrets_that_fit
 from .keys import PUBLIC_BYTES, ChannelId, DeviceKeys, EpochSecret, WriterId
 from .link import SECRET_BYTES, link_device
 
@@ -210,7 +210,13 @@ class Members:
         return Table(roles, ())
 
     def recipients(self, device: DeviceKeys, epochs: Sequence[EpochSecret]) -> list[Recipient]:
-        """Who gets which secrets; the newest epoch is the last."""
+        """Who gets which secrets; the newest epoch is the last.
+
+        Where a grant to all does not hold the secrets of so many epochs, it has the newest that fit: who has the
+        others keeps them, and who is new sees nothing older.
+        """
+        count = 1 + len(self.links) + len(self.guests)
+        epochs = epochs[-secrets_that_fit(count, count, epochs[-1].number) :]
         every = [Recipient(device.box_public, (epochs[-1],))]
         every += [Recipient(link.device.box_public, _since(link, epochs)) for link in self._open_links]
         every += [Recipient(guest.box_public, _since(self._link_of(guest), epochs)) for guest in self.guests]
