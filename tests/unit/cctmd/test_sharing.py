@@ -1,20 +1,28 @@
 """Who shares: two at once, a change that cannot be stored, an earlier daemon."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 import trio
 
+from archive_fixtures import DEVICE
+from cctm.archive.reader import Archive
+from cctm.cctmd.pty_input import PtyInput
+from cctm.cctmd.recorder import PARTIAL, Screen
 from cctm.cctmd.services import RefusedError
+from cctm.cctmd.stage import Ending
+from cctm.cctmd.terminals import NOTHING_STORED
 from cctm.protocol.access import Role
 from cctm.protocol.control import requests
 from cctm.protocol.entry import EntryKind, decode_record_untrusted
+from cctm.protocol.events import How, Joined, Keyframe
 from cctm.protocol.keys import DeviceKeys, WriterId
 from cctm.protocol.link import decode_link_untrusted
 from cctm.protocol.live.decisions import Came, Enlist, Went
 from cctm.protocol.origin import decode_origin_untrusted
 from cctm.relay_choice import RelayChoice, save_choice
-from daemon_parts import opened, running_daemon
+from daemon_parts import open_pty, opened, running_daemon
 
 ADA, BOB = (DeviceKeys.from_seed(bytes((number,)) * 32) for number in (1, 2))
 
@@ -179,3 +187,44 @@ async def test_a_link_that_cannot_be_revoked_is_complained_of_once(daemon, monke
     assert caplog.text.count("a link cannot be revoked") == 2
     await daemon.sharing._expire(shared)
     assert not terminal.recorder.keys.members
+
+
+async def entries(daemon, terminal):
+    await daemon.terminals.settle()
+    return list(Archive(daemon.services.home, DEVICE).entries(terminal.channel))
+
+
+async def test_a_guest_who_is_missed_behind_the_end_is_not_recorded_there(daemon):
+    terminal, _ = await opened(daemon)
+    link = id_of((await share(daemon)).device)
+    shared = daemon.sharing._shared[terminal.channel]
+    await let_in(shared, link, ADA)
+    shared.perform([Came(id_of(ADA), "ada")])
+    terminal.end(Ending(How.EXITED, 0))
+    shared.perform([Went(id_of(ADA))])
+    found = await entries(daemon, terminal)
+    assert any(isinstance(event, Joined) for entry in found for event in entry.events)
+    assert found[-1].kind is EntryKind.CLOSE
+    assert not terminal.recorder.pending
+
+
+async def test_what_an_editor_hides_is_in_no_keyframe_though_another_daemon_shared_the_terminal(daemon):
+    terminal, _ = await opened(daemon)
+    await share(daemon)
+    terminals = daemon.terminals
+    keys, about = terminal.recorder.keys, terminals.abouts[terminal.channel]
+    # As the next daemon finds it: nobody knows since when the editor is open.
+    stream = Screen(terminal.stream, 80, 24, "work")
+    pty = PtyInput(open_pty()[0], terminals.services.nursery)
+    again = terminals.make(keys, stream, pty, about, stored=replace(NOTHING_STORED, generation=9))
+    again.output(0, b"hidden\x1b[?1049h\x1b[Hedited")
+    again.keyframe(0)
+    keyframes = [
+        event
+        for entry in await entries(daemon, again)
+        for event in entry.events
+        if isinstance(event, Keyframe) and event.screen
+    ]
+    assert b"edited" in keyframes[-1].screen
+    assert b"hidden" not in keyframes[-1].screen
+    assert keyframes[-1].modes == PARTIAL
