@@ -99,7 +99,7 @@ def make_grant(
         raise LocalError("not the place of this grant")
     if not 1 <= len(recipients) <= MAX_BOXES:
         raise LocalError("no recipients, or too many")
-    plains = [_encode_box(place.channel, epoch, recipient) for recipient in recipients]
+    plains = _encode_boxes(place.channel, epoch, recipients)
     size = max(len(frame(plain)) for plain in plains)
     boxes = [
         box(recipient.box_public, frame(plain, size), _draw(seed, "ephemeral", index))
@@ -151,18 +151,36 @@ def _draw(seed: bytes, use: str, index: int) -> bytes:
     return hash32(b"cctm grant seed", encode((use, index)), key=seed)
 
 
-def _encode_box(channel: ChannelId, epoch: EpochSecret, recipient: Recipient) -> bytes:
-    """The plain text of a box, which is read back at once: a host must not make what a recipient refuses."""
+def _encode_boxes(channel: ChannelId, epoch: EpochSecret, recipients: Sequence[Recipient]) -> list[bytes]:
+    """The plain text of each box. Hundreds of guests get the same secrets, which are many: they are encoded once."""
+    encoded: dict[int, bytes] = {}  # by identity, as long as *recipients* are there
+    plains = []
+    for recipient in recipients:
+        pairs = encoded.get(id(recipient.secrets))
+        if pairs is None:
+            pairs = encoded[id(recipient.secrets)] = _encode_secrets(channel, epoch, recipient)
+        plains.append(_encode_head(channel, epoch, recipient) + pairs)
+    return plains
+
+
+def _encode_head(channel: ChannelId, epoch: EpochSecret, recipient: Recipient) -> bytes:
+    """All of a box before its secrets, which are the last of its fields."""
+    return encode((_BOX_PURPOSE, channel, epoch.number, recipient.box_public, ()))[: -len(encode(()))]
+
+
+def _encode_secrets(channel: ChannelId, epoch: EpochSecret, recipient: Recipient) -> bytes:
+    """The secrets of a box, which is read back at once: a host must not make what a recipient refuses."""
     secrets = sorted(recipient.secrets, key=lambda secret: secret.number)
     pairs: list[Encodable] = [(secret.number, secret.secret) for secret in secrets]
-    plain = encode((_BOX_PURPOSE, channel, epoch.number, recipient.box_public, pairs))
+    encoded = encode(pairs)
+    plain = _encode_head(channel, epoch, recipient) + encoded
     try:
         _, readable = decode_box_untrusted(plain, channel, recipient.box_public)
     except MalformedError as error:
         raise LocalError("a recipient's secrets") from error
     if epoch not in readable:
         raise LocalError("a recipient without the epoch's secret")
-    return plain
+    return encoded
 
 
 def _encode_table(number: int, table: Table) -> bytes:

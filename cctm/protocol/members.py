@@ -217,9 +217,10 @@ class Members:
         """
         count = 1 + len(self.links) + len(self.guests)
         epochs = epochs[-secrets_that_fit(count, count, epochs[-1].number) :]
+        since = {link.id: _since(link, epochs) for link in self.links}  # one for all who came by it
         every = [Recipient(device.box_public, (epochs[-1],))]
-        every += [Recipient(link.device.box_public, _since(link, epochs)) for link in self._open_links]
-        every += [Recipient(guest.box_public, _since(self._link_of(guest), epochs)) for guest in self.guests]
+        every += [Recipient(link.device.box_public, since[link.id]) for link in self._open_links]
+        every += [Recipient(guest.box_public, since[guest.link]) for guest in self.guests]
         return every
 
     def access(self, owner: WriterId) -> AccessList:
