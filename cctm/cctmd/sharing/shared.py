@@ -29,6 +29,7 @@ from cctm.cctmd.once import Once
 from cctm.cctmd.recorder import Batch, ChannelKeys, Durable, Owed
 from cctm.cctmd.services import RefusedError, Services, wait_for
 from cctm.cctmd.sharing.debts import LIKELY, Debts
+from cctm.cctmd.sharing.roster import roster_of, without_barred
 from cctm.cctmd.terminal import Terminal
 from cctm.protocol.access import Role
 from cctm.protocol.admission import sign_access
@@ -46,7 +47,6 @@ from cctm.protocol.live.decisions import (
     Member,
     Moment,
     Request,
-    Standing,
     Type,
     Went,
 )
@@ -196,7 +196,7 @@ class Shared:
             OSError, CctmError: it cannot be stored. Who was removed types nothing while this daemon runs, and the next
                 change that can be stored removes them.
         """
-        wanted, members = members, self._without_barred(members)
+        wanted, members = members, without_barred(members, self._barred)
         rotates = (rotates or members != wanted) and self.terminal.ending is None  # then nothing is sealed
         gone = {who for who in (*self._roster, *self._barred) if not members.is_in(who)}
         self._bar(gone)
@@ -246,30 +246,17 @@ class Shared:
     def _read_roster(self, members: Members) -> None:
         # The gate asks this very dictionary: what is taken from it is refused from then on. A change that was made
         # before, and is stored now, brings nobody back who was barred meanwhile.
-        rows = {link.id: Member(Standing.LINK, link.role, "") for link in members.links if not link.is_spent}
-        for guest in members.guests:
-            role = members.role_of(guest.id)
-            assert role is not None  # of a guest's link
-            rows[guest.id] = Member(Standing.GUEST, role, guest.label)
         self.seen = {who: at for who, at in self.seen.items() if members.guest(who) is not None}
         self._roster.clear()
-        self._roster.update((who, member) for who, member in rows.items() if who not in self._barred)
+        self._roster.update(
+            (who, member) for who, member in roster_of(members).items() if who not in self._barred
+        )
 
     def _bar(self, whom: Collection[WriterId]) -> None:
         """Take no word of theirs from now on, whatever becomes of the list on disk."""
         self._barred |= set(whom)
         for who in whom:
             self._roster.pop(who, None)
-
-    def _without_barred(self, members: Members) -> Members:
-        """*members* without those whose removal could not be stored when it was wanted."""
-        for who in self._barred:
-            members = members.without_guest(who)
-        for who in self._barred:
-            link = members.link(who)
-            if link is not None and not any(guest.link == who for guest in members.guests):
-                members = members.without_link(who)
-        return members
 
     def _farewell(self, whom: Collection[WriterId], why: Why) -> None:
         for who in whom:

@@ -26,6 +26,7 @@ from cctm.cctmd.recorder import Owed
 from cctm.cctmd.services import RefusedError, Services, wait_for
 from cctm.cctmd.sharing.debts import Debts
 from cctm.cctmd.sharing.ended import EndedShares
+from cctm.cctmd.sharing.listing import ENDED, NOBODY_HERE, link_rows, owed_row, presence
 from cctm.cctmd.sharing.shared import Shared
 from cctm.cctmd.terminal import Terminal
 from cctm.cctmd.terminals import Terminals
@@ -45,9 +46,6 @@ LOG = logging.getLogger(__name__)
 TICK_S: Final = 0.25
 WHOLE_PAST: Final = 1
 SETTLED_S: Final = 1.0  # for a relay that is there to hear who was removed
-SPENT: Final = "lets nobody in any more; who came by it stays"
-ENDED: Final = "the terminal ended; whoever has it can read the record at the relay"
-OWN_RELAY: Final = "this machine's own relay"
 BY_ITSELF: Final = ""  # the relay of this home's own, in Members.relay
 
 
@@ -364,7 +362,7 @@ class Sharing:
         except (LinkError, MalformedError):
             origin = None
         about = self._terminals.abouts.get(channel)
-        return list(_link_rows(channel, "" if about is None else about.name, members, origin, state))
+        return list(link_rows(channel, "" if about is None else about.name, members, origin, state))
 
     def _owed(self, debt: Debt) -> Iterator[replies.LinkRow]:
         shared = self._shared.get(debt.channel)
@@ -374,62 +372,14 @@ class Sharing:
             return  # it is being said
         else:
             why = shared.uplink.state
-        relay = debt.relay or OWN_RELAY
-        state = f"revoked, and {relay} does not know yet" + (f": {why}" if why else "")
-        yield replies.LinkRow(debt.channel, debt.name, b"", 0, None, 0, "", state)
+        yield owed_row(debt, why)
 
     def people(self, terminal: Terminal) -> replies.Presence:
         """Who is here, and then who may come back."""
         shared = self._shared.get(terminal.channel)
         if shared is None or not shared.members:
-            return replies.Presence([], b"", None)
-        wall_us = self._services.clock.wall_us()
-        rows = [replies.PersonRow(b"", "you", Role.OWNER, b"", terminal.created_us, None, None)]
-        for guest in shared.gate.people(self._services.clock.now_us()):
-            known = shared.members.guest(guest.present.who)
-            rows.append(
-                replies.PersonRow(
-                    guest.present.who,
-                    guest.present.label,
-                    guest.present.role,
-                    b"" if known is None else known.link,
-                    max(0, wall_us - guest.present.since_us),
-                    guest.present.idle_us,
-                    guest.round_trip_us,
-                )
-            )
-        here = {row.who for row in rows}
-        for absent in shared.members.guests:
-            if absent.id not in here:
-                role = shared.members.role_of(absent.id)
-                assert role is not None  # of a guest's link
-                seen_us = shared.seen.get(absent.id, 0)
-                rows.append(
-                    replies.PersonRow(absent.id, absent.label, role, absent.link, 0, None, None, seen_us)
-                )
-        holder = shared.gate.holder
-        is_own = holder == terminal.recorder.keys.writer.public
-        return replies.Presence(rows, b"", b"" if is_own else holder or None)
-
-
-def _link_rows(
-    channel: ChannelId, name: str, members: Members, origin: Origin | None, state: str
-) -> Iterator[replies.LinkRow]:
-    for link in members.links:
-        url = ""
-        if origin is not None and not link.is_spent:
-            url = encode_link(Link(origin, channel, link.secret, link.generation, link.epoch))
-        guests = sum(guest.link == link.id for guest in members.guests)
-        yield replies.LinkRow(
-            channel,
-            name,
-            link.id,
-            link.role,
-            link.expires_us,
-            guests,
-            url,
-            SPENT if link.is_spent else state,
-        )
+            return NOBODY_HERE
+        return presence(shared, self._services.clock)
 
 
 def _without(members: Members, link: bytes) -> Members:
