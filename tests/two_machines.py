@@ -52,7 +52,8 @@ def people(machine: Machine, name: str = "work") -> list[dict]:
 
 
 def labels(machine: Machine, name: str = "work") -> list[str]:
-    return [row["label"] for row in people(machine, name)]
+    """Of those who are there."""
+    return [row["label"] for row in people(machine, name) if row["here"]]
 
 
 def until_here(host: Machine, *wanted: str, name: str = "work") -> None:

@@ -2,6 +2,7 @@
 
     about, writer, epochs     of a channel; its writer's seed is in no segment
     joined                    of a channel of somebody else's: link, own keys, what was seen; in no segment
+    shares, debts             with whom a channel is shared; what relays have not heard of that; in no segment
     checkpoints               how far each log is known, and where in the files that is
     keyframes                 where a reader can start
 
@@ -38,6 +39,7 @@ from cctm.protocol.sizes import NONCE_BYTES
 
 from .about import About, State, decode_about_untrusted, encode_about
 from .database import CatalogueDamagedError, CatalogueMissingError, Database
+from .debts import Debt, decode_debt_untrusted, encode_debt, relay_id
 from .joined import Joined, decode_joined_untrusted, encode_joined
 from .segment import LogRef
 
@@ -180,7 +182,7 @@ class Catalogue:
         return False
 
     def forget(self, channel: ChannelId) -> None:
-        """Remove all that is known of *channel*, its writer's seed too."""
+        """Remove all that is known of *channel*, its writer's seed too; what relays are owed of it stays."""
         with self.transaction():
             for table in ("channels", "writers", "epochs", "joined", "logs", "keyframes", "shares"):
                 self._database.write(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608  our own names
@@ -241,6 +243,38 @@ class Catalogue:
             return decode_members_untrusted(plain, channel)
         except (OpenError, MalformedError) as error:
             raise CatalogueDamagedError from error
+
+    def shared(self) -> dict[ChannelId, Members]:
+        """Every channel that is shared, and with whom; those whose row does not open are left out."""
+        found = {}
+        for (channel,) in self._database.rows("SELECT channel FROM shares", ()):
+            with contextlib.suppress(CatalogueDamagedError):
+                found[ChannelId(channel)] = self.members(channel)
+        return {channel: members for channel, members in found.items() if members}
+
+    def put_debt(self, debt: Debt) -> None:
+        """Remember what a relay is to hear of a channel, instead of what it was to hear before."""
+        place = debt.channel, relay_id(debt.relay)
+        wrapped = self._wrap("cctm wrap debts", place, encode_debt(debt))
+        self._database.write(
+            "INSERT OR REPLACE INTO debts VALUES (?, ?, ?, ?)", (*place, debt.access.version, wrapped)
+        )
+
+    def forget_debt(self, channel: ChannelId, relay: str, version: int) -> None:
+        """The relay has the list of *version*: a newer one is still owed."""
+        self._database.write(
+            "DELETE FROM debts WHERE channel = ? AND relay = ? AND version <= ?",
+            (channel, relay_id(relay), version),
+        )
+
+    def debts(self) -> list[Debt]:
+        """All that is owed; rows that do not open are left out."""
+        found = []
+        for channel, relay, wrapped in self._database.rows("SELECT channel, relay, wrapped FROM debts", ()):
+            with contextlib.suppress(OpenError, MalformedError):
+                plain = unwrap(self._wrap_key, "cctm wrap debts", (channel, relay), wrapped)
+                found.append(decode_debt_untrusted(plain))
+        return found
 
     def put_joined(self, channel: ChannelId, joined: Joined) -> None:
         """Note that *channel* is somebody else's, and what is known of it."""

@@ -49,6 +49,13 @@ CREATE TABLE keyframes (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE shares (channel BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
+# Of the same schema as the rest: to rebuild a catalogue that lacks it would lose what is shared.
+_DEBTS: Final = """
+CREATE TABLE IF NOT EXISTS debts (
+    channel BLOB NOT NULL, relay BLOB NOT NULL, version INTEGER NOT NULL, wrapped BLOB NOT NULL,
+    PRIMARY KEY (channel, relay)
+) STRICT, WITHOUT ROWID
+"""
 
 
 class CatalogueDamagedError(CctmError):
@@ -87,6 +94,8 @@ class Database:
                     database._create()
             database._check(path)
             database._check_whole()
+            with _mapped():
+                connection.execute(_DEBTS)
         except BaseException:
             connection.close()
             raise

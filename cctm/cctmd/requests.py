@@ -218,7 +218,7 @@ async def _remove(daemon: Daemon, target: str) -> None:
             f"The terminal {target!r} is running.",
             f"End it first (`cctm kill {target}`), or say the id of an ended one: see `cctm ls -a`.",
         )
-    await terminals.forget(channel)
+    await daemon.sharing.forget(channel)
 
 
 async def _prune(daemon: Daemon, request: requests.Prune) -> list[Row]:
@@ -238,7 +238,7 @@ async def _prune(daemon: Daemon, request: requests.Prune) -> list[Row]:
             terminal = terminals.running.get(candidate.channel)
             if terminal is not None:
                 terminals.abandon(terminal)
-            await terminals.forget(candidate.channel)
+            await daemon.sharing.forget(candidate.channel)
     return [rows[candidate.channel] for candidate in chosen]
 
 

@@ -4,15 +4,25 @@ from collections.abc import Sequence
 from typing import Final
 
 from cctm.cli import words
+from cctm.cli.client import Client
 from cctm.cli.errors import UserError
+from cctm.protocol.control import replies, requests
 from cctm.protocol.control.replies import LinkRow
 
 HEADS: Final = ("LINK", "ROLE", "EXPIRES", "GUESTS", "STATE")
 
 
+def in_force(rows: Sequence[LinkRow]) -> list[LinkRow]:
+    """Those that are about a link; the others tell what a relay does not know yet."""
+    return [row for row in rows if row.link]
+
+
 def cells(row: LinkRow, now_s: float) -> tuple[str, ...]:
     """A line of a table, in the order of HEADS."""
-    role, state = words.role(row.role), words.printable(row.state) or "-"
+    state = words.printable(row.state) or "-"
+    if not row.link:
+        return "-", "-", "-", "-", state
+    role = words.role(row.role)
     return words.short_id(row.link), role, expiry(row, now_s), str(row.guests), state
 
 
@@ -29,8 +39,8 @@ def as_json(row: LinkRow) -> dict[str, object]:
     return {
         "terminal": row.name,
         "id": row.channel.hex(),
-        "link": row.link.hex(),
-        "role": words.role(row.role),
+        "link": row.link.hex() or None,
+        "role": words.role(row.role) if row.link else None,
         "expires": None if row.expires_us is None else row.expires_us / 1e6,
         "guests": row.guests,
         "url": row.url or None,
@@ -44,10 +54,21 @@ def chosen(rows: Sequence[LinkRow], given: str) -> LinkRow:
     Raises:
         UserError: none, or several.
     """
-    found = [row for row in rows if row.url == given or words.is_beginning(given, row.link)]
+    found = [row for row in in_force(rows) if row.url == given or words.is_beginning(given, row.link)]
     if len(found) == 1:
         return found[0]
     if found:
         raise UserError(f"Several links begin with {given!r}.", "Say more of the id: `cctm shares --json`.")
     shown = "" if "#" in given else f" {given!r}"  # whoever reads along must not get it
     raise UserError(f"There is no such link{shown}.", "See `cctm shares`.")
+
+
+def say_owed(client: Client, target: str) -> str:
+    """What the relay of *target* does not know yet, for the end of what is said of a revocation; mostly empty."""
+    rows = client.ask(requests.AskShares(target), replies.Shares).rows
+    state = next((words.printable(row.state) for row in rows if not row.link), "")
+    return (
+        f" But it is {state.rstrip('.')}. It is told once it is reached: `cctm shares` tells."
+        if state
+        else ""
+    )

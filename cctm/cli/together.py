@@ -8,6 +8,7 @@ from cctm.cli.attachment import Attachment
 from cctm.cli.client import RefusedError
 from cctm.cli.client_rows import client_rows
 from cctm.cli.keys import Command
+from cctm.cli.link_rows import in_force
 from cctm.cli.pages.effects import Together
 from cctm.cli.pages.here import HerePage
 from cctm.cli.pages.page import Page
@@ -70,7 +71,7 @@ def conclude(effect: Together, attachment: Attachment) -> CameTo:
         case AskKick(who, label):
             return Question(f"Remove {label}, and revoke the link they came by?", Kick(who), Here())
         case Kick(who):
-            attachment.ask(requests.Kick(attachment.target, who), replies.Done)
+            attachment.ask(requests.Kick(attachment.target, who, ""), replies.Done)
             return f"Removed. {words.SEEN}"
         case Links() | MakeLink() | ShowLink() | AskRevoke() | Revoke():
             return _links(effect, attachment)
@@ -124,7 +125,8 @@ def _links(effect: Links | MakeLink | ShowLink | AskRevoke | Revoke, attachment:
             attachment.ask(requests.Unshare(target, key), replies.Done)
         case Links():
             pass
-    return LinksPage(name, attachment.ask(requests.AskShares(target), replies.Shares).rows, _now_us())
+    rows = in_force(attachment.ask(requests.AskShares(target), replies.Shares).rows)
+    return LinksPage(name, rows, _now_us())
 
 
 def _now_us() -> int:

@@ -46,6 +46,7 @@ class Verb(IntFlag):
 
 
 OWNER_VERBS: Final = Verb.READ | Verb.APPEND | Verb.LIVE
+CLOSED_US: Final = 0  # when a list expires that closes its channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class AccessList:
     @property
     def channel(self) -> ChannelId:
         return channel_id(self.owner)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody is to have the channel ever again, a server neither."""
+        return not self.members and self.expires_us == CLOSED_US
 
     def verbs_of(self, member: WriterId) -> Verb:
         """What *member* may do; nothing if it is not on the list."""

@@ -18,6 +18,7 @@
 *Not* protected: the box is anonymous; that it comes from the host is what the entry's signature says.
 """
 
+import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -39,7 +40,7 @@ from .errors import LocalError, MalformedError, OpenError
 from .events import LogHead, expect_log_head
 from .keys import HASH_BYTES, PUBLIC_BYTES, ChannelId, DeviceKeys, EpochSecret, WriterId, grant_key, hash32
 from .seal import BOX_OVERHEAD_BYTES, box, frame, open_sealed, seal, unbox, unframe_untrusted
-from .sizes import NONCE_BYTES, PAD_FLOOR_BYTES, SEALED_OVERHEAD_BYTES
+from .sizes import NONCE_BYTES, PAD_FLOOR_BYTES, SEALED_OVERHEAD_BYTES, padded_size
 
 MIN_BOXES: Final = 4
 MAX_BOXES: Final = 1_024
@@ -47,6 +48,11 @@ MAX_GRANT_BYTES: Final = 16 * 2**20
 MAX_SECRETS: Final = 4_096
 MAX_ROLES: Final = 4_096
 MAX_CUTS: Final = 4_096
+
+_HEAD_BYTES: Final = 128  # of a box, table or body, besides what is counted: purpose, ids, lengths; at most
+_BIN_HEAD_BYTES: Final = 5
+_PAIR_BYTES: Final = 1 + 2 + HASH_BYTES  # an array, and the secret; the epoch's number comes to it
+_ROLE_BYTES: Final = 1 + 2 + PUBLIC_BYTES + 1
 
 _BOX_PURPOSE: Final = "cctm grant box"
 _TABLE_PURPOSE: Final = "cctm grant"
@@ -93,7 +99,7 @@ def make_grant(
         raise LocalError("not the place of this grant")
     if not 1 <= len(recipients) <= MAX_BOXES:
         raise LocalError("no recipients, or too many")
-    plains = [_encode_box(place.channel, epoch, recipient) for recipient in recipients]
+    plains = _encode_boxes(place.channel, epoch, recipients)
     size = max(len(frame(plain)) for plain in plains)
     boxes = [
         box(recipient.box_public, frame(plain, size), _draw(seed, "ephemeral", index))
@@ -120,6 +126,22 @@ def make_grant(
     return body
 
 
+def secrets_that_fit(recipients: int, roles: int, newest: int) -> int:
+    """How many secrets each of so many recipients can get by one grant, whose table has so many roles.
+
+    Args:
+        newest: the number of the newest of them.
+    """
+    boxes = _box_count(recipients)
+    table_bytes = SEALED_OVERHEAD_BYTES + padded_size(_HEAD_BYTES + roles * _ROLE_BYTES)
+    room = (MAX_GRANT_BYTES - _HEAD_BYTES - table_bytes) // boxes - _BIN_HEAD_BYTES - BOX_OVERHEAD_BYTES
+    pair_bytes = _PAIR_BYTES + len(encode(newest))
+    # What is padded is at most as large as the largest padded size that there is room for.
+    return bisect.bisect_right(
+        range(1, MAX_SECRETS + 1), room, key=lambda number: padded_size(_HEAD_BYTES + number * pair_bytes)
+    )
+
+
 def _box_count(wanted: int) -> int:
     return max(MIN_BOXES, 1 << (wanted - 1).bit_length())
 
@@ -129,18 +151,36 @@ def _draw(seed: bytes, use: str, index: int) -> bytes:
     return hash32(b"cctm grant seed", encode((use, index)), key=seed)
 
 
-def _encode_box(channel: ChannelId, epoch: EpochSecret, recipient: Recipient) -> bytes:
-    """The plain text of a box, which is read back at once: a host must not make what a recipient refuses."""
+def _encode_boxes(channel: ChannelId, epoch: EpochSecret, recipients: Sequence[Recipient]) -> list[bytes]:
+    """The plain text of each box. Hundreds of guests get the same secrets, which are many: they are encoded once."""
+    encoded: dict[int, bytes] = {}  # by identity, as long as *recipients* are there
+    plains = []
+    for recipient in recipients:
+        pairs = encoded.get(id(recipient.secrets))
+        if pairs is None:
+            pairs = encoded[id(recipient.secrets)] = _encode_secrets(channel, epoch, recipient)
+        plains.append(_encode_head(channel, epoch, recipient) + pairs)
+    return plains
+
+
+def _encode_head(channel: ChannelId, epoch: EpochSecret, recipient: Recipient) -> bytes:
+    """All of a box before its secrets, which are the last of its fields."""
+    return encode((_BOX_PURPOSE, channel, epoch.number, recipient.box_public, ()))[: -len(encode(()))]
+
+
+def _encode_secrets(channel: ChannelId, epoch: EpochSecret, recipient: Recipient) -> bytes:
+    """The secrets of a box, which is read back at once: a host must not make what a recipient refuses."""
     secrets = sorted(recipient.secrets, key=lambda secret: secret.number)
     pairs: list[Encodable] = [(secret.number, secret.secret) for secret in secrets]
-    plain = encode((_BOX_PURPOSE, channel, epoch.number, recipient.box_public, pairs))
+    encoded = encode(pairs)
+    plain = _encode_head(channel, epoch, recipient) + encoded
     try:
         _, readable = decode_box_untrusted(plain, channel, recipient.box_public)
     except MalformedError as error:
         raise LocalError("a recipient's secrets") from error
     if epoch not in readable:
         raise LocalError("a recipient without the epoch's secret")
-    return plain
+    return encoded
 
 
 def _encode_table(number: int, table: Table) -> bytes:

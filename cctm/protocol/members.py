@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .access import Role
-from .admission import AccessList, Verb
+from .admission import CLOSED_US, AccessList, Verb
 from .codec import (
     decode_untrusted,
     encode,
@@ -29,7 +29,7 @@ from .codec import (
     expect_text,
 )
 from .errors import LocalError, MalformedError
-from .grant import Recipient, Table
+from .grant import Recipient, Table, secrets_that_fit
 from .keys import PUBLIC_BYTES, ChannelId, DeviceKeys, EpochSecret, WriterId
 from .link import SECRET_BYTES, link_device
 
@@ -210,15 +210,26 @@ class Members:
         return Table(roles, ())
 
     def recipients(self, device: DeviceKeys, epochs: Sequence[EpochSecret]) -> list[Recipient]:
-        """Who gets which secrets; the newest epoch is the last."""
+        """Who gets which secrets; the newest epoch is the last.
+
+        Where a grant to all does not hold the secrets of so many epochs, it has the newest that fit: who has the
+        others keeps them, and who is new sees nothing older.
+        """
+        count = 1 + len(self.links) + len(self.guests)
+        epochs = epochs[-secrets_that_fit(count, count, epochs[-1].number) :]
+        since = {link.id: _since(link, epochs) for link in self.links}  # one for all who came by it
         every = [Recipient(device.box_public, (epochs[-1],))]
-        every += [Recipient(link.device.box_public, _since(link, epochs)) for link in self._open_links]
-        every += [Recipient(guest.box_public, _since(self._link_of(guest), epochs)) for guest in self.guests]
+        every += [Recipient(link.device.box_public, since[link.id]) for link in self._open_links]
+        every += [Recipient(guest.box_public, since[guest.link]) for guest in self.guests]
         return every
 
     def access(self, owner: WriterId) -> AccessList:
         ids = [*(link.id for link in self._open_links), *(guest.id for guest in self.guests)]
         return AccessList(owner, max(1, self.version), dict.fromkeys(ids, GUEST_VERBS), self._last_expiry_us)
+
+    def closing(self, owner: WriterId) -> AccessList:
+        """A list that lets nobody in, and has a relay delete what it has: nothing is to be shared any more."""
+        return AccessList(owner, max(1, self.version), {}, CLOSED_US)
 
     @property
     def _last_expiry_us(self) -> int | None:

@@ -1,4 +1,4 @@
-"""What time does: access expires; what is in use is noted; what nobody used for long is deleted."""
+"""What time does: access expires; what is in use is noted; what was closed, or nobody used for long, is deleted."""
 
 from collections.abc import Callable
 from typing import Final
@@ -24,6 +24,10 @@ async def keep_house(
     while True:
         for room in rooms.in_use():
             room.let_expired_go()
+        try:
+            await rooms.remove_closed()
+        except OSError as error:
+            journal.note("the store cannot be read", errno=error.errno)
         if trio.current_time() >= due_s:
             due_s += ROUND_S
             try:

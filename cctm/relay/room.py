@@ -149,6 +149,11 @@ class Room:
                 peer.refuse(refusals.expired())
 
     @property
+    def is_closed(self) -> bool:
+        """Whether nobody is to have the channel any more."""
+        return self.exists and self.access is not None and self.access.is_closed
+
+    @property
     def access_version(self) -> int:
         return 0 if self.access is None else self.access.version
 

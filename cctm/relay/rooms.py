@@ -20,6 +20,7 @@ class Rooms:
         self._around = around
         self._rooms: dict[ChannelId, Room] = {}
         self._loading = trio.Lock()
+        self._closed: set[ChannelId] = set()  # not in use, and to be deleted
 
     @asynccontextmanager
     async def using(self, channel: ChannelId) -> AsyncIterator[Room]:
@@ -34,6 +35,7 @@ class Rooms:
 
     async def _enter(self, channel: ChannelId) -> Room:
         async with self._loading:  # nobody writes to a channel while its room is being made
+            self._closed.discard(channel)  # its room says anew what becomes of it
             room = self._rooms.get(channel)
             if room is None or room.is_broken:
                 room = Room(channel, await self._around.store.channel(channel), self._around)
@@ -48,6 +50,8 @@ class Rooms:
         if room.users == 0 and room.is_settled:
             del self._rooms[room.channel]
             room.give_up_memory()
+            if room.is_closed:
+                self._closed.add(room.channel)
             self._around.metrics.channels = len(self._rooms)
 
     async def remove(self, channel: ChannelId) -> None:
@@ -59,6 +63,17 @@ class Rooms:
             if found is not None:
                 self._around.store.remove(channel, found.stored_bytes)
                 await self._around.store.settle()
+
+    async def remove_closed(self) -> None:
+        """Delete the channels whose owners closed them, but for those in use.
+
+        Raises:
+            OSError: the store cannot be read.
+        """
+        for channel in list(self._closed):
+            if channel in self._closed:
+                await self.remove(channel)
+                self._closed.discard(channel)
 
     def in_use(self) -> list[Room]:
         return list(self._rooms.values())

@@ -15,7 +15,8 @@ from typing import Final
 import trio
 from websockets.exceptions import InvalidStatus
 
-from cctm.protocol.errors import CctmError
+from cctm.home import HomeError
+from cctm.protocol.errors import CctmError, MalformedError
 from cctm.protocol.origin import Origin
 from cctm.protocol.sync.messages import Refused
 from cctm.protocol.sync.serving import Reason
@@ -38,6 +39,27 @@ class LinkError(CctmError):
 
 class LinkDownError(LinkError):
     """Nobody is there, or nobody any more."""
+
+
+def in_words(error: BaseException) -> LinkError:
+    """What *error*, met while a connection was made or used, means."""
+    if isinstance(error, LinkError):
+        return error
+    if isinstance(error, HomeError):
+        return LinkError(error.what, error.advice)
+    what = error.what if isinstance(error, MalformedError) else "an entry that was not signed"
+    return LinkError(
+        f"The relay does not keep to the protocol: {what}.", "Use another, or versions that fit."
+    )
+
+
+def each(group: BaseExceptionGroup) -> Iterator[BaseException]:
+    """All that happened at once."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from each(error)
+        else:
+            yield error
 
 
 def refused(message: Refused) -> LinkError:

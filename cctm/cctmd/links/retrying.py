@@ -23,12 +23,14 @@ HURRIED_S: Final = 1.0
 class Retrying:
     """One connection's pauses."""
 
-    def __init__(self, draw: Callable[[], float] = random.random) -> None:
+    def __init__(self, draw: Callable[[], float] = random.random, most_s: float = MOST_S) -> None:
         """
         Args:
             draw: a number from 0 to 1.
+            most_s: no pause is longer.
         """
         self._draw = draw
+        self._most_s = most_s
         self._failures = 0
         self._cut_short = trio.Event()
         self._pausing: tuple[trio.CancelScope, float] | None = None  # and since when
@@ -37,8 +39,8 @@ class Retrying:
         """How long to wait after a connection that was open for *lasted_s*, 0 if it never was."""
         if lasted_s >= STEADY_S:
             self._failures = 0
-        whole_s = min(MOST_S, FIRST_S * (1 << self._failures))
-        if whole_s < MOST_S:
+        whole_s = min(self._most_s, FIRST_S * (1 << self._failures))
+        if whole_s < self._most_s:
             self._failures += 1
         return whole_s * (1 + self._draw()) / 2
 

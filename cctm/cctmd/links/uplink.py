@@ -11,20 +11,20 @@
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import trio
 
 from cctm.cctmd.links.connection import dial
-from cctm.cctmd.links.failures import LinkDownError, LinkError
+from cctm.cctmd.links.failures import LinkDownError, LinkError, each, in_words
 from cctm.cctmd.links.outgoing import Outgoing
 from cctm.cctmd.links.retrying import Retrying
 from cctm.cctmd.links.upload import Host, Upload
 from cctm.cctmd.links.urgent import Urgent
 from cctm.home import HomeError
 from cctm.protocol.control.values import CONNECTED, CONNECTING, RECONNECTING
-from cctm.protocol.errors import MalformedError, RemoteError
+from cctm.protocol.errors import RemoteError
 from cctm.protocol.ids import WriterId
 from cctm.protocol.keys import ChannelId, WriterKey
 from cctm.protocol.sync.messages import Live
@@ -125,13 +125,13 @@ class Uplink:
                         self._be_up(upload)
                         await upload.run()
             except* (LinkError, HomeError, RemoteError) as group:
-                errors += _each(group)
+                errors += each(group)
             except* Exception as group:
                 LOG.exception("the connection for terminal %s failed", self._channel.hex()[:8])
                 errors += [
                     LinkError("This machine made a mistake.", "See daemon.log.") for _ in group.exceptions
                 ]
-            self._be_down(_in_words(errors[0]))
+            self._be_down(in_words(errors[0]))
             lasted_s = 0.0 if began_s is None else trio.current_time() - began_s
             assert self._ended is not None
             await self._retrying.pause(lasted_s, PATIENCE_S.get(self._ended.reason, 0.0))
@@ -150,22 +150,3 @@ class Uplink:
     def _change(self) -> None:
         changed, self._changed = self._changed, trio.Event()
         changed.set()
-
-
-def _in_words(error: BaseException) -> LinkError:
-    if isinstance(error, LinkError):
-        return error
-    if isinstance(error, HomeError):
-        return LinkError(error.what, error.advice)
-    what = error.what if isinstance(error, MalformedError) else "an entry that was not signed"
-    return LinkError(
-        f"The relay does not keep to the protocol: {what}.", "Use another, or versions that fit."
-    )
-
-
-def _each(group: BaseExceptionGroup) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _each(error)
-        else:
-            yield error

@@ -2,7 +2,8 @@
 
     Sharing    which terminals are shared; what commands ask for; the clock's second hand
     Shared     one of them: its members, its uplink to a relay, its gate for what guests say
-    shares     the list of members as commands see it
+    ended      links to terminals that have ended
+    debts      what relays have not heard yet, of whom to let in no more
 
 A guest's side is `joining`.
 """

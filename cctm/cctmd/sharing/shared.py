@@ -12,7 +12,6 @@
 """
 
 import logging
-import math
 import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -20,13 +19,17 @@ from typing import Final
 
 import trio
 
+from cctm.archive.debts import Debt
 from cctm.archive.segment import LogRef
 from cctm.cctmd.links.outgoing import Outgoing
 from cctm.cctmd.links.stored import Position
 from cctm.cctmd.links.uplink import Uplink, Where
 from cctm.cctmd.links.upload import Found
+from cctm.cctmd.once import Once
 from cctm.cctmd.recorder import Batch, ChannelKeys, Durable, Owed
 from cctm.cctmd.services import RefusedError, Services, wait_for
+from cctm.cctmd.sharing.debts import LIKELY, Debts
+from cctm.cctmd.sharing.roster import roster_of, without_barred
 from cctm.cctmd.terminal import Terminal
 from cctm.protocol.access import Role
 from cctm.protocol.admission import sign_access
@@ -44,7 +47,6 @@ from cctm.protocol.live.decisions import (
     Member,
     Moment,
     Request,
-    Standing,
     Type,
     Went,
 )
@@ -57,21 +59,25 @@ LOG = logging.getLogger(__name__)
 
 ENLISTING_S: Final = 0.2  # those who enrol within it get one grant
 MOST_ENLISTING: Final = 64
-LIKELY: Final = 1 << 20  # changes of a list that another copy of this home may have made
-LAST_S: Final = 30.0  # for the relay to take what is left, once the terminal has ended
+LAST_S: Final = 30.0  # for the relay to take what is left, once it is over
 
 
 class Shared:
-    """One terminal that is shared, while this daemon runs."""
+    """One terminal that is shared, from its first link to its end or its last, while this daemon runs."""
 
-    def __init__(self, terminal: Terminal, services: Services, where: Where) -> None:
+    def __init__(self, terminal: Terminal, services: Services, debts: Debts, where: Where) -> None:
         """
         Args:
             where: the relay, asked each time before it is dialled.
         """
         self.terminal = terminal
         self.lock = trio.Lock()  # held by whoever changes the members
+        self.finished = trio.Event()
+        self.expiring = Once()
+        self.seen: dict[WriterId, int] = {}  # when who is not here left, by the wall clock
         self._services = services
+        self._debts = debts
+        self._scope = trio.CancelScope()
         keys = terminal.recorder.keys
         self._known: set[LogId] = set()  # every log of ours
         self._shown: set[LogId] = set()  # those that were begun while this runs
@@ -80,7 +86,7 @@ class Shared:
         self._barred: set[WriterId] = set()  # were taken from the list, which may not be on disk
         self._enlisting: list[Enlist] = []
         self._enlists = trio.Event()
-        self._over = trio.Event()  # perhaps: the terminal ended, or nobody is left
+        self._over = trio.Event()  # the terminal ended, or nobody is left
         self._read_roster(keys.members)
         self.gate = Gate(keys.channel, keys.writer, self._roster.get, os.urandom)
         self.outgoing = Outgoing(services.home.archive)
@@ -97,30 +103,32 @@ class Shared:
     # --- running
 
     async def run(self) -> None:
-        """Keep the relay level, and let guests in, until nothing is shared any more, and the relay knows."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.uplink.run)
-            nursery.start_soon(self._enlist)
-            nursery.start_soon(self._see_the_end)
-            while True:
+        """Keep the relay level, and let guests in, until nothing is shared any more; what it lacks then is a debt."""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.uplink.run)
+                nursery.start_soon(self._enlist)
+                nursery.start_soon(self._see_the_end)
                 await self._over.wait()
-                self._over = trio.Event()
-                await self._last()
-                if self.terminal.ending is not None or not self.members:
-                    break
-            nursery.cancel_scope.cancel()
+                with trio.move_on_after(LAST_S):
+                    await wait_for(self._services.storage.barrier())
+                    await self.uplink.delivered()
+                nursery.cancel_scope.cancel()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it only waits for its relay."""
+        return self._over.is_set()
+
+    async def leave(self) -> None:
+        """Have it end now."""
+        self._scope.cancel()
+        await self.finished.wait()
 
     async def _see_the_end(self) -> None:
         await self.terminal.ended.wait()
         self._farewell(self._roster, Why.ENDED)
         self._over.set()
-
-    async def _last(self) -> None:
-        # What ended is over; but a relay that is away goes on letting in whom it has on its list until it hears.
-        is_over = self.terminal.ending is not None
-        with trio.move_on_after(LAST_S if is_over else math.inf):
-            await wait_for(self._services.storage.barrier())
-            await self.uplink.delivered()
 
     def known(self, stored: Sequence[tuple[LogRef, int]]) -> None:
         """Logs of earlier starts, and how many entries of each are on disk: what is shared goes to the relay."""
@@ -188,62 +196,67 @@ class Shared:
             OSError, CctmError: it cannot be stored. Who was removed types nothing while this daemon runs, and the next
                 change that can be stored removes them.
         """
-        wanted, members = members, self._without_barred(members)
-        rotates = rotates or members != wanted
+        wanted, members = members, without_barred(members, self._barred)
+        rotates = (rotates or members != wanted) and self.terminal.ending is None  # then nothing is sealed
         gone = {who for who in (*self._roster, *self._barred) if not members.is_in(who)}
         self._bar(gone)
         keys = self._keys
         fresh = EpochSecret(keys.epoch.number + 1, os.urandom(SEED_BYTES)) if rotates else None
         catalogue = self._services.catalogue
+        signed, version = self._signed(members)
+        debt = None
+        if gone or any(debt.relay == members.relay for debt in self._debts.of(keys.channel)):
+            debt = Debt(members.relay, self.terminal.name, keys.writer.seed, signed)
 
         def store() -> None:
             with catalogue.transaction():
                 catalogue.put_members(keys.channel, members)
                 if fresh is not None:
                     catalogue.put_epoch(keys.channel, fresh)
+                if debt is not None:
+                    catalogue.put_debt(debt)
 
         await wait_for(self._services.storage.run_aside(store))
+        if debt is not None:
+            self._debts.owe(debt)
         epochs = keys.epochs if fresh is None else (*keys.epochs, fresh)
         self._barred = {who for who in self._barred - gone if members.is_in(who)}
         self._read_roster(members)
-        self.terminal.grant(replace(keys, epochs=epochs, members=members), owed, begins_epoch=rotates)
+        keys = replace(keys, epochs=epochs, members=members)
+        if self.terminal.ending is None:
+            self.terminal.grant(keys, owed, begins_epoch=rotates)
+        else:
+            self.terminal.recorder.follow(keys, Owed.NOTHING)  # behind the end stands nothing
         self._farewell(gone, Why.REMOVED if members else Why.UNSHARED)
-        self.uplink.access(*self.access())
+        self.uplink.access(signed, version)
         if not members:
             self._over.set()
         await wait_for(self._services.storage.barrier())
 
     def access(self) -> tuple[bytes, int]:
         """The access list, signed, and its version."""
-        access = self.members.access(self._keys.writer.public)
-        return sign_access(access, self._keys.writer), access.version
+        return self._signed(self.members)
+
+    def _signed(self, members: Members) -> tuple[bytes, int]:
+        key = self._keys.writer
+        is_last = self.terminal.ending is not None and not members
+        access = members.closing(key.public) if is_last else members.access(key.public)
+        return sign_access(access, key), access.version
 
     def _read_roster(self, members: Members) -> None:
         # The gate asks this very dictionary: what is taken from it is refused from then on. A change that was made
         # before, and is stored now, brings nobody back who was barred meanwhile.
-        rows = {link.id: Member(Standing.LINK, link.role, "") for link in members.links if not link.is_spent}
-        for guest in members.guests:
-            role = members.role_of(guest.id)
-            assert role is not None  # of a guest's link
-            rows[guest.id] = Member(Standing.GUEST, role, guest.label)
+        self.seen = {who: at for who, at in self.seen.items() if members.guest(who) is not None}
         self._roster.clear()
-        self._roster.update((who, member) for who, member in rows.items() if who not in self._barred)
+        self._roster.update(
+            (who, member) for who, member in roster_of(members).items() if who not in self._barred
+        )
 
     def _bar(self, whom: Collection[WriterId]) -> None:
         """Take no word of theirs from now on, whatever becomes of the list on disk."""
         self._barred |= set(whom)
         for who in whom:
             self._roster.pop(who, None)
-
-    def _without_barred(self, members: Members) -> Members:
-        """*members* without those whose removal could not be stored when it was wanted."""
-        for who in self._barred:
-            members = members.without_guest(who)
-        for who in self._barred:
-            link = members.link(who)
-            if link is not None and not any(guest.link == who for guest in members.guests):
-                members = members.without_link(who)
-        return members
 
     def _farewell(self, whom: Collection[WriterId], why: Why) -> None:
         for who in whom:
@@ -261,6 +274,8 @@ class Shared:
 
     async def _let_in(self, waiting: Sequence[Enlist]) -> None:
         members = self.members
+        if self.terminal.ending is not None:  # no grant can name them
+            return
         for enlist in waiting:
             try:
                 members = members.with_newcomer(
@@ -286,6 +301,7 @@ class Shared:
             self._copied(found)
         else:
             self.gate.open_for_input()
+            self.access_stored(found.access_version)
 
     def _copied(self, found: Found) -> None:
         """This home is a copy, or was restored: let nobody in whom it may have removed since (SPEC.md §16.9)."""
@@ -312,6 +328,7 @@ class Shared:
 
     def access_stored(self, version: int) -> None:
         """The relay has the access list."""
+        self._debts.paid(self._keys.channel, self.members.relay, version)
 
     # --- what guests do
 
@@ -353,6 +370,7 @@ class Shared:
                 terminal.note(lambda dt_us: Joined(dt_us, who, label))
                 terminal.say(f"{label} is here.")
             case Went(who):
+                self.seen[who] = self._services.clock.wall_us()
                 terminal.note(lambda dt_us: Left(dt_us, who))
                 terminal.guest_left(who)
                 terminal.say(f"{self.label_of(who)} left.")

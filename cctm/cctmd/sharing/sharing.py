@@ -1,7 +1,8 @@
 """Which terminals of this home are shared, and what commands ask for.
 
     Share    ─► relay, link, grant ─► its text          once grant and keyframe are on disk
-    Unshare, Kick, expiry ─► one change of the members
+    Unshare, Kick, expiry ─► one change of the members; what its relay does not hear at once is a debt (`debts`)
+    a terminal that ends ─► `ended`: its links stay, for the record at the relay, until they are revoked
     a terminal that is taken up again ─► its members from the catalogue ─► a log that grants to them
 
 Invariant: a terminal with members in force has a `Shared` that runs, from the next turn of the clock on.
@@ -10,10 +11,12 @@ Invariant: a terminal with members in force has a `Shared` that runs, from the n
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import trio
 
+from cctm.archive.debts import Debt
 from cctm.archive.files import list_files
 from cctm.archive.segment import LogRef
 from cctm.cctmd.links.failures import LinkError
@@ -21,6 +24,9 @@ from cctm.cctmd.links.own_relay import OwnRelay
 from cctm.cctmd.links.stored import sizes
 from cctm.cctmd.recorder import Owed
 from cctm.cctmd.services import RefusedError, Services, wait_for
+from cctm.cctmd.sharing.debts import Debts
+from cctm.cctmd.sharing.ended import EndedShares
+from cctm.cctmd.sharing.listing import ENDED, NOBODY_HERE, link_rows, owed_row, presence
 from cctm.cctmd.sharing.shared import Shared
 from cctm.cctmd.terminal import Terminal
 from cctm.cctmd.terminals import Terminals
@@ -31,7 +37,7 @@ from cctm.protocol.control.values import Reason
 from cctm.protocol.errors import CctmError, LocalError, MalformedError
 from cctm.protocol.keys import ChannelId, WriterId
 from cctm.protocol.link import SECRET_BYTES, Link, encode_link, link_device
-from cctm.protocol.members import MAX_LINKS, Members, SharedLink
+from cctm.protocol.members import MAX_LINKS, NOBODY, Members, SharedLink
 from cctm.protocol.origin import Origin, decode_origin_untrusted
 from cctm.relay_choice import RelayChoice, load_choice
 
@@ -39,7 +45,7 @@ LOG = logging.getLogger(__name__)
 
 TICK_S: Final = 0.25
 WHOLE_PAST: Final = 1
-SPENT: Final = "lets nobody in any more; who came by it stays"
+SETTLED_S: Final = 1.0  # for a relay that is there to hear who was removed
 BY_ITSELF: Final = ""  # the relay of this home's own, in Members.relay
 
 
@@ -51,6 +57,8 @@ class Sharing:
         self._services = services
         self._terminals = terminals
         self._shared: dict[ChannelId, Shared] = {}
+        self.debts = Debts(services, self._reach, self._is_served)
+        self.ended = EndedShares(services, self.debts, lambda channel: terminals.abouts[channel].name)
         self._beginning = (
             trio.Lock()
         )  # of two who share one terminal at once, the second finds what the first made
@@ -64,20 +72,22 @@ class Sharing:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self.own_relay.run)
+            await self.debts.load()
+            await self.ended.load({terminal.channel for terminal in self._terminals.alive()})
+            nursery.start_soon(self.debts.run)
             task_status.started()
             while True:
                 for terminal in self._terminals.alive():
                     await self._try_to_take_up(terminal)
                 for shared in list(self._shared.values()):
                     self._tick(shared)
+                await self.ended.expire(self._services.clock.wall_us())
                 await trio.sleep(TICK_S)
 
     def _tick(self, shared: Shared) -> None:
         shared.perform(shared.gate.tick(shared.moment()))
         wall_us = self._services.clock.wall_us()
-        if (
-            shared.terminal.ending is not None
-        ):  # nothing more is recorded; the relay knows when its links expire
+        if shared.is_over:  # what is left of it is `ended`'s
             return
         if shared.members.without_expired(wall_us) != shared.members and not shared.lock.locked():
             self._nursery.start_soon(self._expire, shared)
@@ -88,8 +98,10 @@ class Sharing:
             if members != shared.members:
                 try:
                     await shared.change(members, owed=Owed.GRANT, rotates=True)
-                except (OSError, CctmError):
-                    LOG.exception("terminal %s: a link cannot be revoked", shared.terminal.log_name)
+                    shared.expiring.went_well()
+                except (OSError, CctmError) as error:
+                    if shared.expiring.is_new(str(error)):
+                        LOG.exception("terminal %s: a link cannot be revoked", shared.terminal.log_name)
 
     async def _try_to_take_up(self, terminal: Terminal) -> None:
         if terminal.channel in self._unreadable:
@@ -115,7 +127,7 @@ class Sharing:
 
     async def _begin(self, terminal: Terminal) -> Shared:
         """Have everything that is sealed of *terminal* from now on go to its relay."""
-        shared = Shared(terminal, self._services, lambda: self._where(terminal))
+        shared = Shared(terminal, self._services, self.debts, lambda: self._where(terminal))
         stored = await self._stored(terminal.channel)
         files = await trio.to_thread.run_sync(list_files, self._services.home.archive, terminal.channel)
         current = terminal.recorder.log
@@ -140,6 +152,10 @@ class Sharing:
         finally:
             shared.detach()
             self._shared.pop(shared.terminal.channel, None)
+            if shared.terminal.ending is not None:
+                self.ended.note(shared.terminal.channel, shared.members)
+            shared.finished.set()
+            self.debts.look()
 
     # --- the relay
 
@@ -151,6 +167,14 @@ class Sharing:
         choice = self._choice()
         invite = choice.invite if choice is not None and str(choice.origin) == relay else None
         return RelayChoice(decode_origin_untrusted(relay), invite)
+
+    async def _reach(self, relay: str) -> Origin:
+        """Where this daemon dials a relay, by what Members call it."""
+        return await self.own_relay.reach() if relay == BY_ITSELF else decode_origin_untrusted(relay)
+
+    def _is_served(self, channel: ChannelId, relay: str) -> bool:
+        shared = self._shared.get(channel)
+        return shared is not None and shared.members.relay == relay
 
     async def _origin(self, members: Members) -> Origin:
         """Where guests dial."""
@@ -182,6 +206,9 @@ class Sharing:
         await terminal.shown.live()
         async with self._beginning:
             known = self._shared.get(terminal.channel)
+            if known is not None and known.is_over:
+                await known.leave()
+                known = None
             is_new = known is None
             shared = await self._begin(terminal) if known is None else known
         async with shared.lock:
@@ -240,17 +267,22 @@ class Sharing:
         Raises:
             RefusedError
         """
-        shared = self._find(request.target)
-        async with shared.lock:
-            members = shared.members
-            link = WriterId(request.link)
-            if request.link and members.link(link) is None:
-                raise RefusedError(Reason.FAILED, "There is no such link.", "See `cctm shares`.")
-            members = members.without_link(link) if request.link else members.nobody()
-            await self._revoke(shared, members)
+        channel = self._terminals.find(request.target)
+        shared = self._shared.get(channel)
+        if shared is None and channel in self.ended.members:
+            async with self.ended.lock:
+                members = _without(self.ended.members.get(channel, NOBODY), request.link)
+                with _told_if_not_stored():
+                    await self.ended.change(channel, members)
+        else:
+            if shared is None or not shared.members:
+                shared = self._find(request.target)
+            async with shared.lock:
+                await self._revoke(shared, _without(shared.members, request.link))
+        await self._settle(channel)
 
     async def kick(self, request: requests.Kick) -> None:
-        """Remove a guest, and void their link.
+        """Remove a guest, with all keys under which they are known, and void their link.
 
         Raises:
             RefusedError
@@ -258,19 +290,38 @@ class Sharing:
         shared = self._find(request.target)
         async with shared.lock:
             members = shared.members
-            if members.guest(WriterId(request.who)) is None:
+            guest = members.guest(WriterId(request.who))
+            if guest is None:
                 raise RefusedError(Reason.FAILED, "There is no such guest.", "See `cctm who`.")
-            await self._revoke(shared, members.without_guest(WriterId(request.who)))
+            for known in members.guests:
+                if known == guest or (known.link, known.label) == (guest.link, request.label):
+                    members = members.without_guest(known.id)
+            await self._revoke(shared, members)
+        await self._settle(shared.terminal.channel)
 
     async def _revoke(self, shared: Shared, members: Members) -> None:
-        try:
+        with _told_if_not_stored():
             await shared.change(members, owed=Owed.GRANT, rotates=True)
-        except (OSError, CctmError) as error:
-            raise RefusedError(
-                Reason.NO_ROOM,
-                f"They can type nothing more, but that could not be stored, and so they still see it: {error}.",
-                "Free some space, and do it again.",
-            ) from error
+
+    async def _settle(self, channel: ChannelId) -> None:
+        """Let a relay that is there hear of it before the answer is given: `shares` tells what it has not heard."""
+        with trio.move_on_after(SETTLED_S):
+            await self.debts.settled(channel)
+
+    async def forget(self, channel: ChannelId) -> None:
+        """Delete the record of a terminal that has ended, and have its relay let nobody in any more.
+
+        Raises:
+            RefusedError: it could not be deleted.
+        """
+        shared = self._shared.get(channel)
+        if shared is not None:
+            await shared.leave()
+        unstored = await self.ended.close(channel)
+        await self._terminals.forget(channel)
+        if unstored is not None:
+            await self.ended.keep(unstored)
+        await self._settle(channel)
 
     def _find(self, target: str) -> Shared:
         terminal = self._terminals.find_alive(target)
@@ -284,67 +335,70 @@ class Sharing:
     # --- what is shared
 
     async def shares(self, target: str) -> replies.Shares:
-        """The links in force, of one terminal or of all.
+        """The links in force, of one terminal or of all; and what relays do not know yet.
 
         Raises:
             RefusedError
         """
-        if target:
-            terminal = self._terminals.find_alive(target)
-            chosen = [it for it in self._shared.values() if it.terminal is terminal]
-        else:
-            chosen = list(self._shared.values())
+        only = self._terminals.find(target) if target else None
+        if only is not None and only in self._terminals.joined:
+            self._terminals.find_alive(target)
         rows = []
-        for shared in chosen:
-            try:
-                origin: Origin | None = await self._origin(shared.members)
-            except (LinkError, MalformedError):
-                origin = None
-            rows += list(_link_rows(shared, origin))
+        for shared in list(self._shared.values()):
+            if only in {None, shared.terminal.channel}:
+                state = ENDED if shared.terminal.ending is not None else shared.uplink.state
+                rows += await self._rows(shared.terminal.channel, shared.members, state)
+        for channel, members in list(self.ended.members.items()):
+            if only in {None, channel} and channel not in self._shared:
+                rows += await self._rows(channel, members, ENDED)
+        rows += [row for debt in self.debts.all for row in self._owed(debt) if only in {None, row.channel}]
         return replies.Shares(rows)
 
+    async def _rows(self, channel: ChannelId, members: Members, state: str) -> list[replies.LinkRow]:
+        if not members:
+            return []
+        try:
+            origin: Origin | None = await self._origin(members)
+        except (LinkError, MalformedError):
+            origin = None
+        about = self._terminals.abouts.get(channel)
+        return list(link_rows(channel, "" if about is None else about.name, members, origin, state))
+
+    def _owed(self, debt: Debt) -> Iterator[replies.LinkRow]:
+        shared = self._shared.get(debt.channel)
+        if shared is None or not self._is_served(debt.channel, debt.relay):
+            why = self.debts.why(debt.relay)
+        elif shared.uplink.is_up:
+            return  # it is being said
+        else:
+            why = shared.uplink.state
+        yield owed_row(debt, why)
+
     def people(self, terminal: Terminal) -> replies.Presence:
-        """Who is here."""
+        """Who is here, and then who may come back."""
         shared = self._shared.get(terminal.channel)
         if shared is None or not shared.members:
-            return replies.Presence([], b"", None)
-        wall_us = self._services.clock.wall_us()
-        rows = [replies.PersonRow(b"", "you", Role.OWNER, b"", terminal.created_us, None, None)]
-        for guest in shared.gate.people(self._services.clock.now_us()):
-            known = shared.members.guest(guest.present.who)
-            rows.append(
-                replies.PersonRow(
-                    guest.present.who,
-                    guest.present.label,
-                    guest.present.role,
-                    b"" if known is None else known.link,
-                    max(0, wall_us - guest.present.since_us),
-                    guest.present.idle_us,
-                    guest.round_trip_us,
-                )
-            )
-        holder = shared.gate.holder
-        is_own = holder == terminal.recorder.keys.writer.public
-        return replies.Presence(rows, b"", b"" if is_own else holder or None)
+            return NOBODY_HERE
+        return presence(shared, self._services.clock)
 
 
-def _link_rows(shared: Shared, origin: Origin | None) -> Iterator[replies.LinkRow]:
-    terminal = shared.terminal
-    for link in shared.members.links:
-        url = ""
-        if origin is not None and not link.is_spent:
-            url = encode_link(Link(origin, terminal.channel, link.secret, link.generation, link.epoch))
-        guests = sum(guest.link == link.id for guest in shared.members.guests)
-        yield replies.LinkRow(
-            terminal.channel,
-            terminal.name,
-            link.id,
-            link.role,
-            link.expires_us,
-            guests,
-            url,
-            SPENT if link.is_spent else shared.uplink.state,
-        )
+def _without(members: Members, link: bytes) -> Members:
+    """Without one link, or without anybody."""
+    if link and members.link(WriterId(link)) is None:
+        raise RefusedError(Reason.FAILED, "There is no such link.", "See `cctm shares`.")
+    return members.without_link(WriterId(link)) if link else members.nobody()
+
+
+@contextmanager
+def _told_if_not_stored() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, CctmError) as error:
+        raise RefusedError(
+            Reason.NO_ROOM,
+            f"They can type nothing more, but that could not be stored, and so they still see it: {error}.",
+            "Free some space, and do it again.",
+        ) from error
 
 
 def _not_shared(terminal: Terminal, error: Exception) -> RefusedError:

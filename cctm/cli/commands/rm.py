@@ -16,6 +16,9 @@ from cctm.protocol.control import requests
 def command(targets: tuple[str, ...]) -> None:
     """Delete the record of each TERMINAL, which must have ended. There is no way back.
 
+    If it was shared, its relay is told to let nobody in any more and to delete what it has: once it is back, if it is
+    away (`cctm shares` tells). What came to guests is theirs.
+
     One that was joined may run: it goes on, you leave it, and what came of it is deleted here.
     """
     with connect(Home.locate(os.environ)) as client:

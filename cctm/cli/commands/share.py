@@ -12,6 +12,7 @@ from cctm.cli.attachment import outer
 from cctm.cli.client import Client, connect
 from cctm.cli.commands.attach import is_itself
 from cctm.cli.errors import MistakeError, UserError
+from cctm.cli.link_rows import in_force
 from cctm.cli.parameters import MOST, TERMINAL, seconds, this_or
 from cctm.home import Home
 from cctm.protocol.access import Role
@@ -123,7 +124,7 @@ def refuse_onlookers(client: Client, terminal: str = "") -> None:
     """
     if not outer():
         return
-    watched = {row.channel.hex() for row in client.ask(requests.AskShares(""), replies.Shares).rows}
+    watched = {row.channel.hex() for row in in_force(client.ask(requests.AskShares(""), replies.Shares).rows)}
     if outer() in watched or is_itself(client, terminal):
         raise UserError(
             "Whoever watches this terminal would read the link.",

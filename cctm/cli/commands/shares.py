@@ -24,7 +24,8 @@ from cctm.protocol.control import replies, requests
 def command(target: str | None, links: bool, is_json: bool) -> None:  # noqa: FBT001
     """List the links to TERMINAL that are in force, or all links.
 
-    LINK is the beginning of a link's id; GUESTS, how many came by it; STATE, how its relay is reached.
+    LINK is the beginning of a link's id; GUESTS, how many came by it; STATE, how its relay is reached. A line without a
+    LINK is about what was revoked while its relay was away: that goes on letting them read until it is reached.
     """
     with connect(Home.locate(os.environ)) as client:
         if links and os.isatty(1):

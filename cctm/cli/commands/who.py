@@ -9,6 +9,7 @@ import click
 from cctm.cli import table, words
 from cctm.cli.client import Client, connect
 from cctm.cli.commands.ls import NOBODY_SINCE_US, ask_rows, name_of
+from cctm.cli.link_rows import in_force
 from cctm.cli.parameters import TERMINAL
 from cctm.cli.people_rows import HEADS, as_json, cells
 from cctm.home import Home
@@ -20,7 +21,7 @@ from cctm.protocol.control.replies import Row
 @click.argument("target", metavar="[TERMINAL]", default=None, type=TERMINAL)
 @click.option("--json", "is_json", is_flag=True, help="One JSON array of objects.")
 def command(target: str | None, is_json: bool) -> None:  # noqa: FBT001
-    """List who is in TERMINAL, or in any that is shared or was joined.
+    """List who is in TERMINAL, or in any that is shared or was joined; and the guests who are away and may come back.
 
     HERE is for how long, TYPED when they last typed, ROUND TRIP how long a key of theirs is on its way and back.
     """
@@ -55,5 +56,5 @@ def command(target: str | None, is_json: bool) -> None:  # noqa: FBT001
 
 def _all(client: Client, terminals: list[Row]) -> list[tuple[str, str]]:
     """Name and id of each terminal that is shared, or was joined."""
-    shared = {row.channel for row in client.ask(requests.AskShares(""), replies.Shares).rows}
+    shared = {row.channel for row in in_force(client.ask(requests.AskShares(""), replies.Shares).rows)}
     return [(row.name, row.channel.hex()) for row in terminals if row.channel in shared or row.place]

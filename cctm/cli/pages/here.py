@@ -41,7 +41,9 @@ class HerePage(Page):
     def draw(self, cols: int, rows: int) -> bytes:
         people = self._presence.rows
         counts = [words.count(len(self._clients), "client")]
-        counts += [words.count(len(people), "person", "people")] if people else []
+        here = sum(person.seen_us is None for person in people)
+        counts += [words.count(here, "person", "people")] if people else []
+        counts += [f"{len(people) - here} away"] if here < len(people) else []
         visible = self._choice.in_sight(rows - HEAD_ROWS)
         first = len(self._clients)
         body: list[Row] = [[(f" {self._name}: {', '.join(counts)}", BOLD)]]

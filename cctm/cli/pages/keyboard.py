@@ -32,7 +32,9 @@ class KeyboardPage(Page):
         """
         self._name = name
         self._presence = presence
-        self._drivers = [person for person in presence.rows if person.role >= Role.DRIVER]
+        self._drivers = [
+            person for person in presence.rows if person.role >= Role.DRIVER and person.seen_us is None
+        ]
         holders = [number for number, person in enumerate(self._drivers) if self._holds(person)]
         self._choice = Choice(len(self._drivers), *holders[:1])
         if at is not None:

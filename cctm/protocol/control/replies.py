@@ -120,9 +120,10 @@ class Query(NamedTuple):
 
 
 class PersonRow(NamedTuple):
-    """Somebody who is here: a guest, or the host's own user (`who` and `link` are empty).
+    """A guest, or the host's own user (`who` and `link` are empty).
 
-    `since_us` is when they came, by the wall clock (0: not known); `idle_us`, how long ago they typed: nil, never.
+    `since_us` is when they came, by the wall clock (0: not known); `idle_us`, how long ago they typed: nil, never;
+    `seen_us`, when who is not here last was (0: not known): nil, they are.
     """
 
     who: bytes
@@ -132,10 +133,11 @@ class PersonRow(NamedTuple):
     since_us: int
     idle_us: int | None
     round_trip_us: int | None
+    seen_us: int | None = None
 
 
 class Presence(NamedTuple):
-    """Who is here; which of them this is (`you`, empty: the host's own user); who has the keyboard.
+    """Who is here, or away; which of them this is (`you`, empty: the host's own user); who has the keyboard.
 
     `holder`: nil, every driver types; empty, the host's own user has it. Nobody is here where nothing is shared.
     """
@@ -186,7 +188,10 @@ class Clients(NamedTuple):
 
 
 class LinkRow(NamedTuple):
-    """One link that is in force. `link` is its signing key, `url` its text, `state` how its relay is reached."""
+    """One link that is in force. `link` is its signing key, `url` its text, `state` how its relay is reached.
+
+    An empty `link`: `state` tells what a relay does not know yet, whom to let in no more.
+    """
 
     channel: bytes
     name: str

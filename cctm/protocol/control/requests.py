@@ -146,10 +146,14 @@ class Unshare(NamedTuple):
 
 
 class Kick(NamedTuple):
-    """Remove a guest, and revoke the link by which they came; its other guests stay."""
+    """Remove a guest, and revoke the link by which they came; its other guests stay.
+
+    `label`: but for those who call themselves so, which one person with several keys does; empty: `who` alone goes.
+    """
 
     target: str
     who: bytes
+    label: str
 
 
 class Join(NamedTuple):

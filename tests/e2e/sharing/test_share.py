@@ -207,3 +207,18 @@ def test_a_viewer_by_one_link_drives_by_another(host: Machine, guest: Machine) -
             until(lambda: "drive" in [row["role"] for row in people(host)], "the host knows")
             there.enter("typed")
             here.until_rows(lambda rows: rows.count("typed") == 2, "it was typed, and printed")
+
+
+def test_a_guest_who_is_away_is_listed_and_removed_by_name(host: Machine, guest: Machine) -> None:
+    host.run("new", "-d", "-n", "work", "--", "cat")
+    link = share(host, "work", "--drive")
+    with Outer(guest, "join", link, "--as", "ann"):
+        until_here(host, "you", "ann")
+    guest.run("daemon", "stop")
+    until_here(host, "you")
+    away = next(row for row in people(host) if row["label"] == "ann")
+    assert not away["here"]
+    assert away["seen"] > 0
+    said = host.run("kick", "work", "ann").stderr
+    assert said.startswith(b"Removed ann, and revoked their link.")
+    assert guest.run("join", "-d", link, check=False).returncode == 1

@@ -18,10 +18,13 @@ from cctm.archive.catalogue import (
     State,
 )
 from cctm.archive.database import SCHEMA
+from cctm.archive.debts import Debt
 from cctm.archive.storage import LogRef
 from cctm.home import HomeError
+from cctm.protocol.admission import AccessList, sign_access
 from cctm.protocol.events import How
 from cctm.protocol.keys import EpochSecret
+from samples import CHANNEL, HOST
 
 ONE, TWO = drawn("one"), drawn("two")
 ABOUT = About("name", (b"vim", b"\xff"), b"/tmp", 5)
@@ -306,3 +309,38 @@ def test_a_full_disk_is_an_os_error_and_changes_nothing(small_file_system):
     catalogue.put_about(TWO, ABOUT)
     assert len(catalogue.abouts()) == 2
     catalogue.close()
+
+
+def debt(version, relay="https://relay.example"):
+    access = AccessList(HOST.public, version, {}, None)
+    return Debt(relay, "work", HOST.seed, sign_access(access, HOST))
+
+
+def test_what_is_owed_outlives_the_channel_and_hides_who_is_owed(catalogue, path):
+    catalogue.put_debt(debt(1))
+    catalogue.put_debt(debt(2))
+    catalogue.put_debt(debt(3, ""))
+    catalogue.forget(CHANNEL)
+    assert sorted(catalogue.debts(), key=lambda one: one.relay) == [debt(3, ""), debt(2)]
+    catalogue.forget_debt(CHANNEL, "https://relay.example", 1)
+    assert len(catalogue.debts()) == 2
+    catalogue.forget_debt(CHANNEL, "https://relay.example", 2)
+    assert catalogue.debts() == [debt(3, "")]
+    catalogue.put_debt(debt(4))
+    catalogue.close()
+    assert b"relay.example" not in read_file(path)
+
+
+def test_what_is_owed_and_does_not_open_hides_nothing_else(catalogue):
+    catalogue.put_debt(debt(1))
+    catalogue._database.write("INSERT INTO debts VALUES (?, ?, ?, ?)", (ONE, TWO, 1, b"damaged"))
+    assert catalogue.debts() == [debt(1)]
+
+
+def test_a_catalogue_from_before_there_were_debts_is_not_rebuilt(catalogue, path):
+    catalogue.put_about(ONE, ABOUT)
+    catalogue._database.connection.execute("DROP TABLE debts")
+    catalogue.close()
+    again = Catalogue.open(path, DEVICE.wrap_key)
+    assert (again.abouts(), again.debts()) == ([(ONE, ABOUT)], [])
+    again.close()

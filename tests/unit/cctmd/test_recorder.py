@@ -273,3 +273,22 @@ def test_no_two_logs_share_an_incarnation(tmp_path):
         logs.add(one.entries[0].spot.ref.log)
         one.storage.close()
     assert len(logs) == 2
+
+
+def test_what_is_passed_on_fails_alone_and_the_record_goes_on(recording, caplog):
+    taken = []
+
+    def take(batch):
+        taken.append(batch)
+        raise ZeroDivisionError
+
+    recording.recorder.on_sealed = take
+    recording.open()
+    recording.recorder.output(b"first")
+    recording.recorder.seal(Sync.NOW)
+    recording.clock.now += BATCH_US
+    recording.recorder.output(b"second")
+    recording.recorder.seal(Sync.NOW)
+    assert [event.data for event in recording.events if isinstance(event, Output)] == [b"first", b"second"]
+    assert len(taken) == 1
+    assert "is passed on no longer" in caplog.text

@@ -30,9 +30,11 @@ SECOND = LinkRow(
     CHANNEL, "build", b"\xa1" * 31 + b"\0", Role.VIEWER, 2**62, 0, "other", "reconnecting: \x1b[31m"
 )
 THIRD = FIRST._replace(link=b"\xc1" * 32, guests=1)
+OWED = LinkRow(CHANNEL, "build", b"", 0, None, 0, "", "revoked, and a relay does not know yet")
 ANA = PersonRow(b"\xb1" * 32, "ana", Role.DRIVER, FIRST.link, 1, 5_500_000, 4_321)
 HOST = PersonRow(b"", "", Role.OWNER, b"", 1, None, None)
 TWIN = ANA._replace(who=b"\xb2" * 32, role=Role.VIEWER, idle_us=0, round_trip_us=123_456)
+BO = ANA._replace(who=b"\xb3" * 32, label="bo", link=b"\xc3" * 32, idle_us=None, round_trip_us=None)
 PEOPLE = Presence([HOST, ANA], b"", ANA.who)
 
 
@@ -293,19 +295,19 @@ def test_all_links_are_revoked(cctm, daemon):
     status, out, err = cctm("unshare", "build")
     assert (status, out) == (0, "")
     assert err == "Revoked 2 links and removed 2 guests. What they have seen, they have seen.\n"
-    assert daemon.requests[-1] == requests.Unshare("build", b"")
+    assert asked(daemon, requests.Unshare) == [requests.Unshare("build", b"")]
 
 
 @pytest.mark.parametrize("given", ["c1c1c1c1", "C1C1", "c1" * 32])
 def test_one_link_is_revoked_by_its_id(cctm, daemon, given):
     daemon.replies[requests.AskShares] = replies.Shares([FIRST, THIRD])
     assert cctm("unshare", "build", given)[2].startswith("Revoked 1 link and removed 1 guest.")
-    assert daemon.requests[-1] == requests.Unshare("build", THIRD.link)
+    assert asked(daemon, requests.Unshare) == [requests.Unshare("build", THIRD.link)]
 
 
 def test_one_link_is_revoked_by_itself(cctm, daemon):
     assert cctm("unshare", "build", URL)[0] == 0
-    assert daemon.requests[-1] == requests.Unshare("build", FIRST.link)
+    assert asked(daemon, requests.Unshare) == [requests.Unshare("build", FIRST.link)]
 
 
 @pytest.mark.parametrize(
@@ -320,6 +322,23 @@ def test_one_link_is_revoked_by_itself(cctm, daemon):
 def test_a_link_that_is_none_of_them_is_not_revoked_nor_repeated(cctm, daemon, given, said):
     assert cctm("unshare", "build", given) == (1, "", f"cctm: {said}\n")
     assert not asked(daemon, requests.Unshare)
+
+
+def test_that_its_relay_does_not_know_yet_is_said(cctm, daemon):
+    daemon.replies[requests.AskShares] = replies.Shares([FIRST, OWED])
+    assert cctm("unshare", "build")[2] == (
+        "Revoked 1 link and removed 2 guests. What they have seen, they have seen."
+        " But it is revoked, and a relay does not know yet. It is told once it is reached: `cctm shares` tells.\n"
+    )
+
+
+def test_what_a_relay_does_not_know_yet_is_listed_and_is_no_link(cctm, daemon):
+    daemon.replies[requests.AskShares] = replies.Shares([OWED])
+    line = cctm("shares", "--links")[1].splitlines()[1]
+    assert line.split(maxsplit=5) == ["build", "-", "-", "-", "-", f"{OWED.state}  -"]
+    (row,) = json.loads(cctm("shares", "--json")[1])
+    assert (row["link"], row["role"], row["url"]) == (None, None, None)
+    assert cctm("unshare", "build")[2] == "cctm: build is not shared. See `cctm shares` for what is.\n"
 
 
 def test_what_is_not_shared_cannot_be_unshared(cctm, daemon):
@@ -362,6 +381,8 @@ def test_people_for_scripts(cctm, daemon):
         "since": 1e-6,
         "idle": 0.0,
         "round_trip": 0.123456,
+        "here": True,
+        "seen": None,
         "you": True,
         "keyboard": False,
     }
@@ -391,31 +412,86 @@ def test_a_guest_is_told_that_removing_is_the_hosts(cctm, daemon):
     assert not asked(daemon, requests.Kick)
 
 
-@pytest.mark.parametrize("given", ["ana", "b1b1b1b1", "B1B1", "b1" * 32])
-def test_a_guest_is_removed_by_name_or_id(cctm, daemon, given):
+@pytest.mark.parametrize(
+    ("given", "label"), [("ana", "ana"), ("b1b1b1b1", ""), ("B1B1", ""), ("b1" * 32, "")]
+)
+def test_a_guest_is_removed_by_name_or_id(cctm, daemon, given, label):
+    daemon.replies[requests.AskShares] = replies.Shares([])
     status, out, err = cctm("kick", "build", given)
     assert (status, out) == (0, "")
-    assert err == f"Removed {given}, and revoked their link. What they have seen, they have seen.\n"
-    assert daemon.requests[-1] == requests.Kick("build", ANA.who)
+    assert err.startswith(f"Removed {given}, and revoked their link.")
+    assert err.endswith("What they have seen, they have seen.\n")
+    assert asked(daemon, requests.Kick) == [requests.Kick("build", ANA.who, label)]
 
 
-def test_a_guest_who_is_away_is_removed_by_the_whole_id(cctm, daemon):
-    assert cctm("kick", "build", "dd" * 32)[0] == 0
-    assert daemon.requests[-1] == requests.Kick("build", b"\xdd" * 32)
+def test_a_guest_who_is_away_is_listed_and_can_be_removed(cctm, daemon):
+    away = BO._replace(since_us=0, seen_us=int((time.time() - 7_300) * 1e6))
+    daemon.replies[requests.AskPeople] = Presence([HOST, away], b"", None)
+    assert "away for 2h" in cctm("who", "build")[1]
+    (_, row) = json.loads(cctm("who", "build", "--json")[1])
+    assert (row["here"], row["since"], row["seen"]) == (False, None, away.seen_us / 1e6)
+    assert cctm("kick", "build", "bo")[0] == 0
+    assert asked(daemon, requests.Kick) == [requests.Kick("build", BO.who, "bo")]
+
+
+def test_since_when_somebody_is_away_is_left_open_where_it_is_not_known(cctm, daemon):
+    daemon.replies[requests.AskPeople] = Presence([HOST, BO._replace(since_us=0, seen_us=0)], b"", None)
+    assert cctm("who", "build")[1].splitlines()[2].split() == [
+        *("build", "bo", "b3b3b3b3", "drive", "away", "-", "-")
+    ]
+    assert json.loads(cctm("who", "build", "--json")[1])[1]["seen"] is None
+
+
+def test_one_person_with_several_keys_is_removed_by_name(cctm, daemon):
+    daemon.replies[requests.AskPeople] = Presence([HOST, ANA, TWIN], b"", None)
+    assert cctm("kick", "build", "ana")[0] == 0
+    assert asked(daemon, requests.Kick) == [requests.Kick("build", ANA.who, "ana")]
+
+
+def test_who_else_came_by_the_link_is_said(cctm, daemon):
+    daemon.replies[requests.AskPeople] = Presence([HOST, ANA, BO._replace(link=ANA.link)], b"", None)
+    said = "By it came also ana (b1b1b1b1), bo (b3b3b3b3): `cctm unshare build a1a1a1a1` removes them, too."
+    assert said in cctm("kick", "build", "b1b1")[2]
+
+
+def test_all_who_came_by_the_link_are_removed_if_that_is_asked_for(cctm, daemon):
+    assert cctm("kick", "build", "ana", "--revoke")[2].startswith("Removed all who came by the same link")
+    assert asked(daemon, requests.Unshare) == [requests.Unshare("build", ANA.link)]
+    assert not asked(daemon, requests.Kick)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("people", "given", "said"),
     [
-        ("ana", "'ana' means several: b1b1b1b1, b2b2b2b2. Say an id instead."),
-        ("bo", "No guest 'bo' is here. See `cctm who`."),
-        ("dddd", "No guest 'dddd' is here. See `cctm who`."),
+        (
+            [ANA, TWIN._replace(link=b"\7" * 32)],
+            "ana",
+            "'ana' may mean several: b1b1b1b1 (ana), b2b2b2b2 (ana). Say one of these ids.",
+        ),
+        (
+            [ANA, BO._replace(label="b1b1b1b1")],
+            "b1b1b1b1",
+            "'b1b1b1b1' may mean several: b3b3b3b3 (b1b1b1b1), b1b1b1b1b (ana). Say one of these ids.",
+        ),
+        (
+            [ANA, BO._replace(who=b"\xb1" * 31 + b"\0")],
+            "b1b1",
+            f"'b1b1' may mean several: {'b1' * 31}b (ana), {'b1' * 31}0 (bo). Say one of these ids.",
+        ),
+        ([ANA], "eve", "There is no guest 'eve'. See `cctm who`."),
+        ([ANA], "dd" * 32, f"There is no guest '{'dd' * 32}'. See `cctm who`."),
     ],
 )
-def test_who_is_not_clearly_meant_stays(cctm, daemon, given, said):
-    daemon.replies[requests.AskPeople] = Presence([HOST, ANA, TWIN], b"", None)
+def test_who_is_not_clearly_meant_stays(cctm, daemon, people, given, said):
+    daemon.replies[requests.AskPeople] = Presence([HOST, *people], b"", None)
     assert cctm("kick", "build", given) == (1, "", f"cctm: {said}\n")
     assert not asked(daemon, requests.Kick)
+
+
+def test_a_whole_id_means_whose_it_is_whatever_others_call_themselves(cctm, daemon):
+    daemon.replies[requests.AskPeople] = Presence([HOST, ANA, BO._replace(label=ANA.who.hex())], b"", None)
+    assert cctm("kick", "build", ANA.who.hex())[0] == 0
+    assert asked(daemon, requests.Kick) == [requests.Kick("build", ANA.who, "")]
 
 
 # --- join

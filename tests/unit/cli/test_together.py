@@ -102,7 +102,7 @@ def test_of_what_is_not_shared_nobody_asks_for_the_keyboard(answer):
             [requests.DetachClient(TARGET, 0), ASK_CLIENTS, ASK_PEOPLE],
             HerePage,
         ),
-        (Kick(ANA), (DONE,), [requests.Kick(TARGET, ANA)], f"Removed. {SEEN}"),
+        (Kick(ANA), (DONE,), [requests.Kick(TARGET, ANA, "")], f"Removed. {SEEN}"),
         (Links(), (SHARES,), [ASK_SHARES], LinksPage),
         (
             MakeLink(Role.DRIVER),

@@ -1,11 +1,21 @@
 """Members: table, boxes and access list follow from one list."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from cctm.protocol.access import Role
 from cctm.protocol.entry import EntryKind
 from cctm.protocol.errors import LocalError, MalformedError
-from cctm.protocol.grant import make_grant, open_grant_untrusted
+from cctm.protocol.grant import (
+    MAX_GRANT_BYTES,
+    MAX_SECRETS,
+    Recipient,
+    make_grant,
+    open_grant_untrusted,
+    secrets_that_fit,
+)
 from cctm.protocol.keys import (
     ChannelId,
     DeviceKeys,
@@ -198,3 +208,47 @@ def test_what_was_kept_is_what_comes_back() -> None:
 def test_secrets_are_in_no_repr() -> None:
     assert VIEW.secret.hex() not in repr(EVERYBODY)
     assert repr(VIEW.secret) not in repr(EVERYBODY)
+
+
+def many(guests: int) -> Members:
+    """So many guests of links to the whole past, and as many links as there may be."""
+    past = [link(number, first_epoch=1) for number in range(MAX_LINKS)]
+    members = NOBODY
+    for one in past:
+        members = members.with_link(one)
+    rows = tuple(guest(number, past[number % MAX_LINKS]) for number in range(guests))
+    return replace(members, guests=rows)
+
+
+def body(members: Members, epochs: Sequence[EpochSecret], recipients: Sequence[Recipient]) -> bytes:
+    writer = LogWriter(CHANNEL, OWNER, epochs[-1], Incarnation(bytes(16)), 5, None)
+    writer.append_open()
+    place = writer.place(EntryKind.GRANT)
+    return make_grant(place, epochs[-1], recipients, members.table(OWNER.public), bytes(32))
+
+
+@pytest.mark.parametrize(("guests", "number"), [(MAX_GUESTS, 1_000), (447, 2_000), (63, 5_000), (0, 5_000)])
+def test_a_grant_holds_as_many_of_the_newest_secrets_as_fit(guests: int, number: int) -> None:
+    members = many(guests)
+    epochs = [EpochSecret(n, n.to_bytes(32, "big")) for n in range(1, number + 1)]
+    recipients = members.recipients(HOST, epochs)
+    most = secrets_that_fit(len(recipients), len(recipients), number)
+    made = body(members, epochs, recipients)
+    assert {recipient.secrets for recipient in recipients} == {tuple(epochs[-1:]), tuple(epochs[-most:])}
+    assert MAX_GRANT_BYTES * 0.8 < len(made) <= MAX_GRANT_BYTES or most == MAX_SECRETS
+
+
+@pytest.mark.parametrize(("guests", "number"), [(MAX_GUESTS, 1_000), (0, 5_000)])
+def test_no_grant_holds_many_more(guests: int, number: int) -> None:
+    members = many(guests)
+    epochs = [EpochSecret(n, n.to_bytes(32, "big")) for n in range(1, number + 1)]
+    most = secrets_that_fit(guests, guests, number)
+    few = members.recipients(HOST, epochs[-1:])
+    more = [Recipient(recipient.box_public, tuple(epochs[-most * 21 // 20 :])) for recipient in few]
+    with pytest.raises(LocalError):
+        body(members, epochs, more)
+
+
+def test_who_may_see_little_gets_all_of_it() -> None:
+    recipients = EVERYBODY.recipients(HOST, EPOCHS)
+    assert [len(recipient.secrets) for recipient in recipients] == [1, 2, 3, 2, 3]

@@ -2,6 +2,7 @@
 
 import trio
 
+from cctm.protocol.admission import CLOSED_US
 from cctm.protocol.sync import messages as m
 from cctm.relay.housekeeping import go_round
 from cctm.relay.options import Options
@@ -66,4 +67,45 @@ async def test_whoever_only_reads_uses_it_too(tmp_path):
         reader.socket.close()
         await all_left(parts)
         await rounds(parts, 80)
+        assert await parts.relay.store.channel(CHANNEL) is not None
+
+
+async def test_what_its_owner_closed_is_deleted_once_nobody_uses_it(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await owner.send(m.Access(access({}, 2, CLOSED_US)))
+        await owner.expect(m.AccessStored)
+        await parts.relay.rooms.remove_closed()
+        assert await parts.relay.store.channel(CHANNEL) is not None
+        owner.socket.close()
+        await all_left(parts)
+        await parts.relay.rooms.remove_closed()
+        assert await parts.relay.store.channel(CHANNEL) is None
+        assert parts.relay.metrics.stored_bytes == 0
+
+
+async def test_what_is_opened_again_before_it_was_deleted_stays(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await owner.send(m.Access(access({}, 2, CLOSED_US)))
+        await owner.expect(m.AccessStored)
+        owner.socket.close()
+        await all_left(parts)
+        again = await parts.open()
+        await again.send(m.Access(access(version=3)))
+        await again.expect(m.AccessStored)
+        again.socket.close()
+        await all_left(parts)
+        await parts.relay.rooms.remove_closed()
+        assert await parts.relay.store.channel(CHANNEL) is not None
+
+
+async def test_a_list_that_names_nobody_deletes_nothing(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await owner.send(m.Access(access({}, 2)))
+        await owner.expect(m.AccessStored)
+        owner.socket.close()
+        await all_left(parts)
+        await parts.relay.rooms.remove_closed()
         assert await parts.relay.store.channel(CHANNEL) is not None
