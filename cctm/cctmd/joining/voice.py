@@ -103,7 +103,9 @@ class Voice:
                 self._perform(self.driver.window(*self._window, self._clock.now_us()))
 
     def fall_silent(self) -> None:
-        """The relay does not know the keys by which it spoke."""
+        """The relay does not know the keys by which it spoke: what was typed and not answered is lost."""
+        if self.driver is not None:
+            self._perform(self.driver.give_up())
         self.driver = self._keys = None
 
     def become(self, role: Role) -> None:

@@ -194,6 +194,20 @@ async def test_a_guest_that_is_removed_is_told_and_can_forget_the_terminal(tmp_p
         assert list_channels(daemon.home.archive) == []
 
 
+async def test_what_was_typed_and_not_answered_is_told_when_the_relay_knows_us_no_more(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        viewer = Watcher()
+        mirror.join(viewer)
+        await until(lambda: mirror.is_oneself and mirror.voice.driver.can_type)
+        host.answers = False
+        mirror.typed(viewer, b"rm x\r", 2)
+        await host.removes_everybody()
+        await until(lambda: not mirror.joined.is_enrolled)
+        assert viewer.said == ["The host may not have taken the last 5 bytes that you typed."]
+
+
 async def test_what_was_removed_can_be_joined_again_and_is_stored(tmp_path, relay):
     host = SharingHost(relay.address)
     async with running_daemon(tmp_path) as daemon, host.running():
@@ -275,4 +289,6 @@ async def test_who_is_there_is_the_host_and_whom_the_host_names(tmp_path, relay)
         await until(lambda: len(mirror.voice.presence().rows) == 2)
         [people] = await answer(daemon, requests.AskPeople("theirs"))
         assert [person.label for person in people.rows] == ["", "ann"]
+        assert people.rows[0].since_us == 0  # a guest is not told when the host came
+        assert people.rows[1].since_us > 0
         assert (people.you, people.holder) == (mirror.joined.keys.sign_public, None)
