@@ -19,6 +19,7 @@ from cctm.cctmd.clock import Clock
 from cctm.cctmd.joining.mirror import Mirror
 from cctm.cctmd.links.connection import Connection, LinkDownError, LinkError, dial
 from cctm.cctmd.links.retrying import Retrying
+from cctm.protocol.control.values import Parted
 from cctm.protocol.errors import RemoteError
 from cctm.protocol.keys import WriterId, channel_id
 from cctm.protocol.sync.messages import Entries, EntryPart, Fetch, Lagged, Live, LiveFrom, Logs, Tail
@@ -139,6 +140,8 @@ class Downlink:
             mirror.not_known_there()
             return True
         if error.reason in UNKNOWN:
+            if mirror.joined.parted == Parted.NOT:
+                mirror.part(Parted.UNSHARED)
             error = LinkError(SHUT, "Ask for a new link.", error.reason)
             mirror.disconnected(f"{error.what} {error.advice}")
         self.failure = error

@@ -288,6 +288,7 @@ class Mirrors:
             stalled="",
             pid=None,
             place=self.places[mirror.channel],
+            parted=mirror.joined.parted,
         )
 
 

@@ -12,9 +12,12 @@ from cctm.cctmd.history import last_output
 from cctm.cctmd.joining import banner
 from cctm.cctmd.requests import answer, list_rows
 from cctm.cctmd.services import RefusedError
+from cctm.cli import words
+from cctm.cli.commands.ls import row_as_json
 from cctm.protocol.access import Role
 from cctm.protocol.control import replies, requests
 from cctm.protocol.events import How, Output
+from cctm.protocol.live.messages import Why
 from daemon_parts import Watcher, running_daemon
 from relay_process import RelayProcess
 from sharing_host import SharingHost
@@ -29,6 +32,12 @@ async def until(condition):
 async def join(daemon, host, label="ann"):
     [created] = await answer(daemon, requests.Join(host.url, 0, label))
     return daemon.mirrors.mirrors[created.channel]
+
+
+def state_of(daemon):
+    """What `cctm ls` says of the only terminal, to people and to scripts."""
+    [listed] = list_rows(daemon, 0)
+    return words.state(listed), row_as_json(listed)["state"]
 
 
 def row(mirror, number=0):
@@ -192,6 +201,51 @@ async def test_a_guest_that_is_removed_is_told_and_can_forget_the_terminal(tmp_p
         assert list_rows(daemon, 0) == []
         assert Archive(daemon.home, daemon.services.device).terminals() == []
         assert list_channels(daemon.home.archive) == []
+
+
+@pytest.mark.parametrize(("why", "word"), [(Why.REMOVED, "removed"), (Why.UNSHARED, "unshared")])
+async def test_a_terminal_that_the_host_shares_no_longer_is_listed_so_also_after_a_restart(
+    tmp_path, relay, why, word
+):
+    host = SharingHost(relay.address)
+    async with host.running():
+        async with running_daemon(tmp_path) as daemon:
+            mirror = await join(daemon, host)
+            mirror.join(Watcher())
+            await until(lambda: mirror.is_oneself and mirror.voice.driver.pulse is not None)
+            assert state_of(daemon) == ("attached", "running")
+            await host.says_farewell(why)
+            await until(lambda: state_of(daemon) == (word, word))
+            host.members.clear()
+        async with running_daemon(tmp_path) as daemon:
+            assert state_of(daemon) == (word, word)
+
+
+async def test_a_terminal_whose_host_said_farewell_and_answers_again_is_listed_as_running(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        mirror.join(Watcher())
+        await until(lambda: mirror.is_oneself and mirror.voice.driver.pulse is not None)
+        host.answers = False
+        await host.says_farewell()
+        await until(lambda: state_of(daemon)[0] == "removed")
+        host.answers = True
+        await until(lambda: state_of(daemon) == ("attached", "running"))
+
+
+async def test_who_was_away_when_the_sharing_ended_lists_it_so_once_the_relay_has_said_it(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with host.running():
+        async with running_daemon(tmp_path) as daemon:
+            mirror = await join(daemon, host)
+            mirror.join(Watcher())
+            await until(lambda: mirror.is_oneself)
+        await host.removes_everybody()
+        async with running_daemon(tmp_path) as daemon:
+            assert state_of(daemon) == ("running", "running")
+            daemon.mirrors.mirrors[host.channel].join(Watcher())
+            await until(lambda: state_of(daemon) == ("unshared", "unshared"))
 
 
 async def test_what_was_typed_and_not_answered_is_told_when_the_relay_knows_us_no_more(tmp_path, relay):
