@@ -29,8 +29,8 @@ def command(everything: bool, running: bool, as_json: bool) -> None:  # noqa: FB
     """List running terminals, and below them the newest of those that ended within a day.
 
     AGE is the time since a terminal was opened, or joined; ID is the beginning of its id, and means it wherever a name
-    does; PLACE is the relay through which it was joined. Of a joined one STATE also says when the host has removed you, or
-    shares it no longer.
+    does; PLACE is the relay through which it was joined. Of a joined one STATE says also that the host has removed you,
+    or shares it no longer.
     """
     if everything and running:
         raise MistakeError("--all and --running exclude each other.", "Say one of them.")
