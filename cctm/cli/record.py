@@ -175,7 +175,8 @@ class Record:
     def _pieces(self, block: _Block) -> Iterator[bytes]:
         log = self._logs[block.log]
         stream, end = self._first[block.log][0], -1
-        later = [offset for other, offset in self._first[block.log + 1 :] if other == stream]
+        # Where nothing says which stream it is, its beginning was not fetched, and it is the one that goes on.
+        later = [offset for other, offset in self._first[block.log + 1 :] if stream in {None, other}]
         limit = min(later, default=None)
         walk = self._walk(log, Start(block.segment, block.start, 0, None), BATCH_ENTRIES)
         for entry in self._archive.log_entries(walk, self._opener):

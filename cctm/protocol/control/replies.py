@@ -54,6 +54,14 @@ class Row(NamedTuple):
     parted: int = 0
 
 
+class Recalled(NamedTuple):
+    """So much was fetched. `more`: asking again may bring more; else `why` says why not, or is empty: all is here."""
+
+    more: bool
+    bytes: int
+    why: str
+
+
 class Listing(NamedTuple):
     """A part of the answer to List and Prune; the last part has `more` false."""
 

@@ -1,7 +1,6 @@
 """A terminal of another machine, joined: a daemon's parts, a relay's process, a host of the protocol's parts."""
 
 import pytest
-import trio
 
 from cctm.archive.files import list_channels
 from cctm.archive.finding import Fault
@@ -19,30 +18,15 @@ from cctm.protocol.control import replies, requests
 from cctm.protocol.events import How, Output
 from cctm.protocol.live.messages import Why
 from daemon_parts import Watcher, running_daemon
+from joining_parts import join, row, until
 from relay_process import RelayProcess
 from sharing_host import SharingHost
-
-
-async def until(condition):
-    with trio.fail_after(20):
-        while not condition():  # noqa: ASYNC110  the relay is another process: nothing here tells when
-            await trio.sleep(0.01)
-
-
-async def join(daemon, host, label="ann"):
-    [created] = await answer(daemon, requests.Join(host.url, 0, label))
-    return daemon.mirrors.mirrors[created.channel]
 
 
 def state_of(daemon):
     """What `cctm ls` says of the only terminal, to people and to scripts."""
     [listed] = list_rows(daemon, 0)
     return words.state(listed), row_as_json(listed)["state"]
-
-
-def row(mirror, number=0):
-    fold = mirror.shown.fold
-    return fold and "".join(run.text for run in fold.picture().lines[number].runs).rstrip()
 
 
 async def test_whoever_joins_sees_the_screen_and_what_comes(tmp_path, relay):
