@@ -15,6 +15,8 @@ from .segment import LogRef, SegmentName
 
 # A directory with this ending is on its way out; whoever finds one may finish the removal.
 REMOVED_SUFFIX: Final = ".removed"
+# A segment with this ending is being written as a whole.
+PART_SUFFIX: Final = ".part"
 
 _CHANNEL: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 

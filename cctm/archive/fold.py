@@ -83,6 +83,10 @@ class OutputFolder:
             case Opened(stream=stream):
                 yield from self._change(stream)
             case Keyframe(stream=stream, offset=offset) if stream is not None:
+                if self._is_honest and self.stream == NO_STREAM:
+                    self.stream = (
+                        stream  # of what was fetched before it, too: another one would have been opened
+                    )
                 yield from self._change(stream)
                 self._reached = max(self._reached, offset)
             case Output():

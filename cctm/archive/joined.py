@@ -1,6 +1,6 @@
 """What a guest knows of a channel that it joined (SPEC.md §16.3): which link, as whom, and what it has seen.
 
-    joined = canonical [origin, secret(16), generation, epoch, seed(32), is enrolled, label, known]
+    joined = canonical [origin, secret(16), generation, epoch, seed(32), is enrolled, label, known, parted]
 
 Invariants: it is stored only under the device's key, and nowhere else: no segment says it, so a catalogue that is
 rebuilt lacks it. *known* is what must never be seen smaller again (SPEC.md §16.4).
@@ -28,7 +28,10 @@ _LIMIT_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A channel of somebody else's. *seed*: of the keys that are ours there. *known*: opaque here; empty at first."""
+    """A channel of somebody else's. *seed*: of the keys that are ours there. *known*: opaque here; empty at first.
+
+    *parted*: why nothing more comes of it, as a row of a listing says (SPEC.md §8).
+    """
 
     origin: Origin
     secret: bytes = field(repr=False)
@@ -38,6 +41,7 @@ class Joined:
     label: str
     is_enrolled: bool = False
     known: bytes = b""
+    parted: int = 0
 
     def link(self, channel: ChannelId) -> Link:
         """The link by which it was joined."""
@@ -60,6 +64,7 @@ def encode_joined(joined: Joined) -> bytes:
             joined.is_enrolled,
             joined.label,
             joined.known,
+            joined.parted,
         )
     )
 
@@ -69,8 +74,8 @@ def decode_joined_untrusted(data: bytes) -> Joined:
     Raises:
         MalformedError: `encode_joined` does not make *data*.
     """
-    fields = expect_fields(decode_untrusted(data, _LIMIT_BYTES), 8)
-    origin, secret, generation, epoch, seed, is_enrolled, label, known = fields
+    fields = expect_fields(decode_untrusted(data, _LIMIT_BYTES), 9)
+    origin, secret, generation, epoch, seed, is_enrolled, label, known, parted = fields
     return Joined(
         decode_origin_untrusted(expect_text(origin)),
         expect_exactly(secret, SECRET_BYTES),
@@ -80,4 +85,5 @@ def decode_joined_untrusted(data: bytes) -> Joined:
         expect_text(label),
         expect_bool(is_enrolled),
         expect_bytes(known),
+        expect_int(parted),
     )

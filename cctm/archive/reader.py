@@ -318,6 +318,10 @@ class Archive:
 
     # -- what helps
 
+    def is_joined(self, channel: ChannelId) -> bool:
+        """Whether *channel* is somebody else's."""
+        return self.remembered(channel).kept is Kept.FOLLOWED
+
     def remembered(self, channel: ChannelId) -> Remembered:
         """What the catalogue knows of *channel*; nothing, if it cannot be read."""
         try:

@@ -40,9 +40,9 @@ from cctm.protocol.keys import ChannelId
 
 from .disk import Disk
 from .segment import SEGMENT_BYTES, LogRef
-from .writing import SegmentWriter, Stored, concerns_everybody
+from .writing import Joint, SegmentWriter, Stored, concerns_everybody
 
-__all__ = ["LogRef", "Storage", "Stored", "Sync"]
+__all__ = ["Joint", "LogRef", "Storage", "Stored", "Sync"]
 
 SYNC_INTERVAL_S: Final = 0.1
 SYNC_BYTES: Final = 1 << 20
@@ -69,6 +69,7 @@ class _Append:
     on_stored: OnStored | None
     weight_bytes: int
     sync: Sync
+    joint: Joint
 
 
 @dataclass(slots=True)
@@ -166,18 +167,26 @@ class Storage:
         *,
         weight_bytes: int = 0,
         sync: Sync = Sync.GROUPED,
+        joint: Joint = Joint.FOLLOWS,
     ) -> None:
         """Store *payloads* (SPEC.md §6.1) as the next records of the log *ref*, in one segment.
 
         Args:
             on_stored: called on the storage thread when they survive a power failure. It must not raise.
             weight_bytes: what waits for this to be stored, if that is more than the payloads.
+            joint: what lies behind a hole goes into segments of its own.
         Raises:
             LocalError: the storage is closed.
         """
         if self._closed:
             raise LocalError("append to a closed storage")
-        self._inbox.put(_Append(ref, payloads, on_stored, weight_bytes, sync))
+        self._inbox.put(_Append(ref, payloads, on_stored, weight_bytes, sync, joint))
+
+    def put(self, segments: Sequence[tuple[LogRef, int, Sequence[bytes]]]) -> "Future[int]":
+        """Store whole *segments*, by log and number, in this order. How many bytes they have; the future raises if one
+        could not be stored.
+        """
+        return self.run(lambda: sum(self._segments.put(*segment) for segment in segments))
 
     def run(self, work: Callable[[], T]) -> "Future[T]":
         """Call *work* on the storage thread once everything appended before is stored, but for what is parked."""
@@ -347,7 +356,7 @@ class Storage:
 
     def _written(self, item: _Append) -> list[tuple[OnStored, Stored]]:
         """Write *item*; who is to be told once it is stored."""
-        stored = self._segments.append(item.ref, item.payloads)
+        stored = self._segments.append(item.ref, item.payloads, item.joint)
         self._unsynced_bytes += max(stored.end - stored.start, item.weight_bytes)
         return [] if item.on_stored is None else [(item.on_stored, stored)]
 

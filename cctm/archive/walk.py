@@ -38,7 +38,7 @@ from cctm.protocol.log import LogVerifier
 from .files import LogFiles, segment_path
 from .finding import Fault, Finding, Spot
 from .kept import Kept
-from .segment import LogRef, Record, TornTail, scan
+from .segment import MAGIC, LogRef, Record, TornTail, scan
 
 # Where somebody who joined may have begun to read, or begun again.
 _BEGINNINGS: Final = frozenset({EntryKind.GRANT, EntryKind.KEYFRAME})
@@ -145,7 +145,8 @@ class Walk:
         for number in self._log.segments:
             if number < self.segment:
                 continue
-            if number != expected:
+            # What lies behind a hole has segments of its own, and numbers far above.
+            if number != expected and self._kept is Kept.ALL:
                 spot = Spot(self.ref, number, 0, 0)
                 yield Finding(Fault.SEGMENT_MISSING, spot, detail=f"{expected} to {number - 1}")
             expected = number + 1
@@ -244,7 +245,8 @@ class Walk:
         if entry.seq > self.size:
             missing = range(self.size, entry.seq)
             self._missing.append(missing)
-            if self._kept is Kept.FOLLOWED and entry.kind in _BEGINNINGS:
+            begins = entry.kind in _BEGINNINGS or spot.start == len(MAGIC)
+            if self._kept is Kept.FOLLOWED and begins:
                 yield Finding(Fault.SKIPPED, spot, entry.seq, _numbers(missing))
             elif missing != range(self.size, self.size + 1) or self._altered != self.size:
                 yield Finding(Fault.MISSING, spot, entry.seq, _numbers(missing))

@@ -21,13 +21,14 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Final
 
 from cctm.protocol.errors import CctmError
 from cctm.protocol.keys import ChannelId
 
 from .disk import Disk
-from .files import REMOVED_SUFFIX
+from .files import PART_SUFFIX, REMOVED_SUFFIX
 from .removing import has_room_to
 from .segment import MAGIC, LogRef, SegmentName, frame
 
@@ -38,6 +39,16 @@ _EVERYBODYS: Final = frozenset(
         *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
     }
 )
+
+# Segments that begin behind a hole have numbers from a multiple of this on: what fills the hole goes right below.
+STRETCH: Final = 1 << 20
+
+
+class Joint(Enum):
+    """How what is appended lies to what is there."""
+
+    FOLLOWS = auto()  # it is the next record
+    BEHIND_A_HOLE = auto()
 
 
 def concerns_everybody(error: OSError) -> bool:
@@ -94,13 +105,13 @@ class SegmentWriter:
         """Whether anything would be lost in a power failure, of other channels than *besides*."""
         return self._new_in_archive or any(channel not in besides for channel in self._dirty)
 
-    def append(self, ref: LogRef, payloads: Sequence[bytes]) -> Stored:
+    def append(self, ref: LogRef, payloads: Sequence[bytes], joint: Joint = Joint.FOLLOWS) -> Stored:
         """Write *payloads* as the next records of *ref*.
 
         Raises:
             OSError: nothing is changed; it may be tried again.
         """
-        file = self._file(ref)
+        file = self._file(ref, joint)
         fd = self._descriptor(file)
         parts = [MAGIC] if file.end == 0 else []
         for payload in payloads:
@@ -248,11 +259,39 @@ class SegmentWriter:
                 self._disk.cut(fd, position)
             raise
 
-    def _file(self, ref: LogRef) -> _File:
+    def put(self, ref: LogRef, number: int, payloads: Sequence[bytes]) -> int:
+        """Write *payloads* as a whole segment of *ref*, which survives a power failure then. How many bytes it has.
+
+        Raises:
+            OSError: it is not there.
+        """
+        file = _File(ref, number, None, 0, 0)
+        path = self._path(file)
+        data = b"".join((MAGIC, *(part for payload in payloads for part in (frame(payload), payload))))
+        try:
+            fd = self._disk.create(path + PART_SUFFIX)
+        except FileExistsError:  # of an attempt that a crash ended
+            fd = self._disk.open(path + PART_SUFFIX)
+            self._disk.cut(fd, 0)
+        try:
+            self._write_at(fd, data, 0)
+            self._disk.sync(fd)
+        finally:
+            self._disk.close(fd)
+        self._disk.rename(path + PART_SUFFIX, path)
+        self._disk.sync_directory(self._directory(ref.channel))
+        return len(data)
+
+    def _file(self, ref: LogRef, joint: Joint) -> _File:
         """The segment to which the next record of *ref* goes."""
         file = self._files.get(ref)
         if file is None:
             file = self._take_up(ref)
+        is_begun = (
+            file.end > 0 or file.number % STRETCH > 0
+        )  # else it is what a failed attempt would have made
+        if joint is Joint.BEHIND_A_HOLE and is_begun:
+            file = _File(ref, (file.number // STRETCH + 1) * STRETCH, None, 0, 0)
         elif file.end > self._segment_bytes:
             file = _File(ref, file.number + 1, None, 0, 0)
         self._files[ref] = file

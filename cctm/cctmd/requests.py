@@ -81,6 +81,8 @@ async def answer(daemon: Daemon, message: tuple[object, ...]) -> list[Reply]:
             return [daemon.sharing.people(terminals.find_alive(target))]
         case requests.AskScreen(target, drawn):
             return await _screen(terminals.find_stage(target), is_drawn=drawn)
+        case requests.Recall(target, most_bytes):
+            return [await daemon.mirrors.past.recall(terminals.find(target), most_bytes)]
         case requests.Join():
             return [await daemon.mirrors.join(message)]
         case _:

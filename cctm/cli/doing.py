@@ -111,8 +111,10 @@ def _here(attachment: Attachment) -> Page | str | None:
 
 
 def _record(attachment: Attachment, home: "Home") -> Page:
+    from cctm.cli.earlier import Earlier
     from cctm.cli.pages.record import RecordPage  # these read the archive, which attaching must not load
     from cctm.cli.record import Record
 
     attachment.ask(requests.Settle(), replies.Done)
-    return RecordPage(attachment.name, Record.open(home, attachment.channel))
+    record = Record.open(home, attachment.channel)
+    return RecordPage(attachment.name, record, Earlier(home, attachment.channel))

@@ -55,6 +55,9 @@ class Lines(Protocol):
     def part(self, block: int) -> float:
         """How much of the record lies before *block*, from 0 to 1."""
 
+    def extend(self) -> int:
+        """Take in what was fetched since of what lies before. The number of the first block that is another now."""
+
 
 class _Block(NamedTuple):
     log: int
@@ -69,6 +72,7 @@ class Record:
 
     def __init__(self, archive: Archive, channel: ChannelId) -> None:
         self._archive = archive
+        self._channel = channel
         self._logs: list[LogFiles] = list(archive.logs(channel))
         self._sizes = {
             (index, number): os.stat(segment_path(archive.directory, log.ref, number)).st_size
@@ -92,6 +96,37 @@ class Record:
             HomeError: the device's key cannot be used.
         """
         return cls(Archive(home), ChannelId(channel))
+
+    def extend(self) -> int:
+        """Take in what was fetched since of what lies before. The number of the first block that is another now."""
+        olds = {(self._logs[index].ref, number): size for (index, number), size in self._sizes.items()}
+        newest = max(self._sizes, default=None)
+        end = None if newest is None else (self._logs[newest[0]].ref, newest[1])
+        before, firsts = self._logs, dict(zip((log.ref for log in self._logs), self._first, strict=True))
+        self._logs = list(self._archive.logs(self._channel))
+        places = {log.ref: index for index, log in enumerate(self._logs)}
+        fresh: list[tuple[int, int]] = []
+        self._sizes = {}
+        for index, log in enumerate(self._logs):
+            for number in log.segments:
+                if (log.ref, number) in olds:
+                    self._sizes[index, number] = olds[log.ref, number]
+                elif end is not None and (index, number) < (places.get(end[0], -1), end[1]):
+                    path = segment_path(self._archive.directory, log.ref, number)
+                    self._sizes[index, number] = os.stat(path).st_size
+                    fresh.append((index, number))
+        changed = {index for index, _ in fresh}
+        self._first = [
+            firsts[log.ref] if log.ref in firsts and index not in changed else self._first_output(log)
+            for index, log in enumerate(self._logs)
+        ]
+        blocks = [block._replace(log=places[before[block.log].ref]) for block in self._blocks]
+        self._blocks = [block for block in blocks if not fresh or (block.log, block.segment) > max(fresh)]
+        self._is_whole = self._is_whole and not fresh
+        self.output.cache_clear()
+        self.lines.cache_clear()
+        self._begins_alternate.clear()
+        return len(self._blocks)
 
     # --- which blocks there are
 
@@ -175,7 +210,8 @@ class Record:
     def _pieces(self, block: _Block) -> Iterator[bytes]:
         log = self._logs[block.log]
         stream, end = self._first[block.log][0], -1
-        later = [offset for other, offset in self._first[block.log + 1 :] if other == stream]
+        # Where nothing says which stream it is, its beginning was not fetched, and it is the one that goes on.
+        later = [offset for other, offset in self._first[block.log + 1 :] if stream in {None, other}]
         limit = min(later, default=None)
         walk = self._walk(log, Start(block.segment, block.start, 0, None), BATCH_ENTRIES)
         for entry in self._archive.log_entries(walk, self._opener):

@@ -139,7 +139,12 @@ class Session:
         while self._outcome is None:
             poll.register(link, select.POLLIN | (select.POLLOUT if link.has_unsent else 0))
             poll.register(terminal.STDIN, 0 if link.is_full else select.POLLIN)
+            waited_for = None if self._page is None else self._page.waits_for
+            if waited_for is not None:
+                poll.register(waited_for, select.POLLIN)
             ready = dict(poll.poll(self._patience_ms()))
+            if waited_for is not None:
+                poll.unregister(waited_for)
             # The connection first: what is typed after it ended must not be written into it.
             events = ready.get(link.fileno(), 0)
             if events & select.POLLOUT:
@@ -151,6 +156,9 @@ class Session:
                 self._take_signals(os.read(wake, 256))
             if terminal.STDIN in ready:
                 self._read_keys()
+            if waited_for in ready and self._page is not None and self._page.waits_for == waited_for:
+                self._page.arrived()
+                self._draw_page(self._page)
             self._expire()
 
     def _patience_ms(self) -> float | None:
@@ -252,7 +260,7 @@ class Session:
         elif came_to is not None:
             self._open(came_to)
         elif self._page is not None or not self._attachment.is_drawn:
-            self._page = None
+            self._turn_to(None)
             if not self._attachment.is_drawn:
                 self._attachment.show()
 
@@ -261,7 +269,7 @@ class Session:
     def _open(self, page: Page) -> None:
         was_ours = self._page is not None and self._page.cover is Cover.SCREEN
         self._attachment.hold()
-        self._page = page
+        self._turn_to(page)
         self._renew_at = None if page.renewal_s is None else time.monotonic() + page.renewal_s
         self._keystrokes = Keystrokes()
         if page.cover is Cover.LAST_ROW:
@@ -269,6 +277,11 @@ class Session:
         elif not was_ours:
             self._display.open_page()
         self._draw_page(page)
+
+    def _turn_to(self, page: Page | None) -> None:
+        if self._page is not None and self._page is not page:
+            self._page.leave()
+        self._page = page
 
     def _draw_page(self, page: Page) -> None:
         self._display.draw(page.draw(*terminal.size()))
@@ -286,7 +299,7 @@ class Session:
 
     def _note(self, text: str) -> None:
         self._attachment.hold()
-        self._page = None
+        self._turn_to(None)
         self._display.note(text)
         self._note_until = time.monotonic() + NOTE_S
 
@@ -305,7 +318,8 @@ class Session:
         """
         self._attachment.link.close()
         if self._page is not None or self._note_until is not None:
-            self._page = self._note_until = None
+            self._turn_to(None)
+            self._note_until = None
             self._attachment.take_over()
         watch = Watch(wake, self._keep_keys, self._say_lost)
         try:

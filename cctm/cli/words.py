@@ -13,6 +13,7 @@ KEY_DIGITS = 64
 LEAST_ID_DIGITS = 4
 NOTHING_YET = "Nothing is recorded here yet. Open a terminal with `cctm`."
 SEEN = "What they have seen, they have seen."
+_PARTED = {1: "removed", 2: "unshared"}
 _ROLES = {1: "view", 2: "drive", 3: "owner"}
 
 
@@ -82,9 +83,16 @@ def role(number: int) -> str:
 
 def state(row: Row) -> str:
     """One word on a terminal in a listing."""
+    if row.running and row.parted:
+        return parted(row)
     if row.running:
         return "attached" if row.clients else "running"
     return ended(row.how or 0, row.code or 0)
+
+
+def parted(row: Row) -> str:
+    """Why nothing more comes of a terminal that was joined. The numbers are those of protocol/control/values.py."""
+    return _PARTED.get(row.parted, "unshared")
 
 
 def record(row: Row) -> str:

@@ -4,11 +4,12 @@
      ▲                                                                 └─ enrolled: dial at once, as oneself
      └── nobody has looked for 30 s, or the terminal ended: say goodbye ─┘
 
-Two tasks and a clock: the reader never awaits a send.
+Two tasks and a clock: the reader never awaits a send. A relay that floods gets its turn, like all others (`pacing`).
 """
 
 import logging
 import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -18,7 +19,9 @@ import trio
 from cctm.cctmd.clock import Clock
 from cctm.cctmd.joining.mirror import Mirror
 from cctm.cctmd.links.connection import Connection, LinkDownError, LinkError, dial
+from cctm.cctmd.links.pacing import Paced
 from cctm.cctmd.links.retrying import Retrying
+from cctm.protocol.control.values import Parted
 from cctm.protocol.errors import RemoteError
 from cctm.protocol.keys import WriterId, channel_id
 from cctm.protocol.sync.messages import Entries, EntryPart, Fetch, Lagged, Live, LiveFrom, Logs, Tail
@@ -141,6 +144,8 @@ class Downlink:
             mirror.not_known_there()
             return True
         if error.reason in UNKNOWN:
+            if mirror.joined.parted == Parted.NOT:
+                mirror.part(Parted.UNSHARED)
             error = LinkError(SHUT, "Ask for a new link.", error.reason)
             mirror.disconnected(f"{error.what} {error.advice}")
         self.failure = error
@@ -167,8 +172,9 @@ class Downlink:
     async def _receive(self, connection: Connection) -> None:
         mirror = self._mirror
         was_enrolled = mirror.joined.is_enrolled
+        paced = Paced(connection.receive, time.thread_time)
         while mirror.ending is None:
-            message = await connection.receive()
+            message = await paced.receive()
             match message:
                 case LiveFrom(_, data):
                     mirror.take_live_untrusted(data)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from cctm.archive.catalogue import Checkpoint, Ended, Joined, KeyframePlace
-from cctm.archive.storage import LogRef, Stored, Sync
+from cctm.archive.storage import Joint, LogRef, Stored, Sync
 from cctm.cctmd.services import Services
 from cctm.protocol.entry import EntryKind, decode_record_untrusted
 from cctm.protocol.keys import ChannelId, Digest, LogId, StreamId
@@ -80,6 +80,7 @@ class Keeping:
             first, fresh, kinds = first + start, fresh[start:], kinds[start:]
         if not fresh:
             return
+        joint = Joint.BEHIND_A_HOLE if first > size else Joint.FOLLOWS
         self._sizes[ref.log] = first + len(fresh)
         behind = Checkpoint(
             ref, first + len(fresh), head, reached.stream, reached.offset, 0, 0, reached.ended
@@ -88,14 +89,21 @@ class Keeping:
         cuts = {at for at, kind in enumerate(kinds) if kind is EntryKind.KEYFRAME}
         for start, stop in pairwise(sorted({0, len(fresh), *cuts, *(at + 1 for at in cuts)})):
             seq = first + start if start in cuts else None
-            self._append(fresh[start:stop], seq, behind, is_last=stop == len(fresh))
+            self._append(fresh[start:stop], seq, behind, joint, is_last=stop == len(fresh))
+            joint = Joint.FOLLOWS
 
     def _has_room(self, records: Sequence[bytes]) -> bool:
         waiting = self._handed_bytes - self._stored_bytes + sum(map(len, records))
         return waiting <= WAITING_BYTES and not self._services.limits.is_over_quota(self.file_bytes)
 
     def _append(
-        self, records: Sequence[bytes], keyframe: int | None, behind: Checkpoint, *, is_last: bool
+        self,
+        records: Sequence[bytes],
+        keyframe: int | None,
+        behind: Checkpoint,
+        joint: Joint,
+        *,
+        is_last: bool,
     ) -> None:
         """
         Args:
@@ -123,7 +131,7 @@ class Keeping:
             if is_last:
                 self._newest[behind.ref.log] = replace(behind, segment=place.segment, position=place.end)
 
-        self._services.storage.append(behind.ref, records, stored, sync=Sync.GROUPED)
+        self._services.storage.append(behind.ref, records, stored, sync=Sync.GROUPED, joint=joint)
 
     @property
     def is_noted(self) -> bool:

@@ -32,7 +32,7 @@ from cctm.cctmd.stage import Ending, Stage
 from cctm.cctmd.viewers import Viewer
 from cctm.protocol import events
 from cctm.protocol.access import Role
-from cctm.protocol.control.values import FloorAction, Reason
+from cctm.protocol.control.values import FloorAction, Parted, Reason
 from cctm.protocol.events import Event, Keyframe
 from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, KeyId, StreamId, WriterId
 from cctm.protocol.live.words import Wish
@@ -214,6 +214,12 @@ class Mirror(Stage):
     def take_live_untrusted(self, data: bytes) -> None:
         """A live message, as from the host."""
         self.voice.take_untrusted(data, self.secrets)
+
+    def part(self, parted: Parted) -> None:
+        """Nothing more comes, and why, or it does again; a listing says so, also after the next start."""
+        if parted != self.joined.parted:
+            self.joined = replace(self.joined, parted=int(parted))
+            self.note()
 
     def send_live(self, data: bytes) -> None:
         """Send *data* to the host, if there is a connection."""

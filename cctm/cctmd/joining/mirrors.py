@@ -23,6 +23,7 @@ from cctm.cctmd.child import shown_command
 from cctm.cctmd.joining.downlink import Downlink
 from cctm.cctmd.joining.keeping import Keeping
 from cctm.cctmd.joining.mirror import Mirror
+from cctm.cctmd.joining.past import Past
 from cctm.cctmd.naming import check_name
 from cctm.cctmd.recorder import Screen
 from cctm.cctmd.services import RefusedError, wait_for
@@ -52,6 +53,7 @@ class Mirrors:
         self._services = terminals.services
         self._downlinks: dict[ChannelId, Downlink] = {}
         terminals.joined = self.mirrors
+        self.past = Past(terminals, self.mirrors)
         catalogue = self._services.catalogue
         for channel in catalogue.all_joined():
             about = terminals.abouts.get(channel)
@@ -288,6 +290,7 @@ class Mirrors:
             stalled="",
             pid=None,
             place=self.places[mirror.channel],
+            parted=mirror.joined.parted,
         )
 
 

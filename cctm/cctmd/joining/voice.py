@@ -15,6 +15,7 @@ from cctm.cctmd.clock import Clock
 from cctm.cctmd.joining.early import Early
 from cctm.protocol.access import Role
 from cctm.protocol.control import replies
+from cctm.protocol.control.values import Parted
 from cctm.protocol.ids import channel_id
 from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, KeyId, WriterId
 from cctm.protocol.live import effects as driving
@@ -33,6 +34,7 @@ LOSSES: Final[Mapping[Loss, str]] = {
     Loss.REFUSED: "The host did not take the last {} that you typed.",
     Loss.UNKNOWN: "The host may not have taken the last {} that you typed.",
 }
+PARTED: Final[Mapping[Why, Parted]] = {Why.REMOVED: Parted.REMOVED, Why.UNSHARED: Parted.UNSHARED}
 
 
 class Listener(Protocol):
@@ -45,6 +47,9 @@ class Listener(Protocol):
 
     def say(self, text: str) -> None:
         """Show *text* for a moment."""
+
+    def part(self, parted: Parted) -> None:
+        """The host says why nothing more comes, or was heard again."""
 
     def tell(self, message: tuple[object, ...]) -> None:
         """Send *message* to all who look."""
@@ -103,7 +108,9 @@ class Voice:
                 self._perform(self.driver.window(*self._window, self._clock.now_us()))
 
     def fall_silent(self) -> None:
-        """The relay does not know the keys by which it spoke."""
+        """The relay does not know the keys by which it spoke: what was typed and not answered is lost."""
+        if self.driver is not None:
+            self._perform(self.driver.give_up())
         self.driver = self._keys = None
 
     def become(self, role: Role) -> None:
@@ -133,8 +140,10 @@ class Voice:
                     self._listener.say(LOSSES[loss].format(f"{size} bytes" if size > 1 else "byte"))
                 case driving.Parted(why):
                     self.parted = why
+                    self._listener.part(PARTED.get(why, Parted.NOT))
                 case driving.Heard():
                     self.parted = None
+                    self._listener.part(Parted.NOT)
                     self._tell_holder()
 
     def _tell_holder(self) -> None:

@@ -9,6 +9,7 @@ import click
 
 from cctm.cli import words
 from cctm.cli.archive import open_archive, output_of, resolve
+from cctm.cli.earlier import load_all
 from cctm.cli.errors import UserError
 from cctm.cli.parameters import TERMINAL
 from cctm.home import Home
@@ -29,11 +30,14 @@ from cctm.home import Home
 def command(target: str, form: str, path: str) -> None:
     """Write what TERMINAL printed since it was opened.
 
-    Exit status 1 if a part of that is missing from the record, after writing the rest.
+    Exit status 1 if a part of that is missing from the record, after writing the rest. Of a joined terminal, what was
+    shared and is not here yet is loaded first.
     """
     home = Home.locate(os.environ)
     archive = open_archive(home)
-    output = output_of(archive, resolve(archive, target))
+    terminal = resolve(archive, target)
+    load_all(archive, terminal.channel)
+    output = output_of(archive, terminal)
     _write(iter(output) if form == "raw" else _lines(iter(output)), form, path)
     if not output.is_whole:
         raise click.exceptions.Exit(1)

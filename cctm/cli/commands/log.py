@@ -13,6 +13,7 @@ from cctm.archive.opening import OpenedEntry
 from cctm.archive.reader import Archive, Terminal
 from cctm.cli import sentences, words
 from cctm.cli.archive import open_archive, resolve
+from cctm.cli.earlier import load_all
 from cctm.cli.parameters import TERMINAL
 from cctm.home import Home
 from cctm.protocol.events import Event
@@ -49,10 +50,12 @@ def command() -> None:
 def show(target: str, as_json: bool) -> None:  # noqa: FBT001
     """Show what happened in TERMINAL, event by event.
 
-    What is wrong with its record stands where the events would; exit status 1 if there is such a thing.
+    What is wrong with its record stands where the events would; exit status 1 if there is such a thing. Of a joined
+    terminal, what was shared and is not here yet is loaded first.
     """
     archive = open_archive(Home.locate(os.environ))
     terminal = resolve(archive, target)
+    load_all(archive, terminal.channel)
     flaws: list[Finding] = []
     for line in _events(archive, terminal, flaws, as_json=as_json):
         click.echo(line)

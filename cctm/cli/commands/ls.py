@@ -29,7 +29,8 @@ def command(everything: bool, running: bool, as_json: bool) -> None:  # noqa: FB
     """List running terminals, and below them the newest of those that ended within a day.
 
     AGE is the time since a terminal was opened, or joined; ID is the beginning of its id, and means it wherever a name
-    does; PLACE is the relay through which it was joined.
+    does; PLACE is the relay through which it was joined. Of a joined one STATE says also that the host has removed you,
+    or shares it no longer.
     """
     if everything and running:
         raise MistakeError("--all and --running exclude each other.", "Say one of them.")
@@ -127,7 +128,7 @@ def row_as_json(row: Row) -> dict[str, object]:
         "id": row.channel.hex(),
         "name": row.name,
         "command": row.command,
-        "state": "running" if row.running else "ended",
+        "state": ("ended" if not row.running else words.parted(row) if row.parted else "running"),
         "created": row.created_us / 1e6,
         "ended": None if row.ended_us is None else row.ended_us / 1e6,
         "exit_status": row.code if not row.running and row.how == 0 else None,

@@ -32,6 +32,17 @@ class Page:
         return Closed()
 
     @property
+    def waits_for(self) -> int | None:
+        """A descriptor: once it can be read, call `arrived`. None: it waits for nothing."""
+        return None
+
+    def arrived(self) -> None:
+        """What it waited for can be read."""
+
+    def leave(self) -> None:
+        """It is not shown any more."""
+
+    @property
     def is_busy(self) -> bool:
         """Whether there is work to do: call `work` until there is not. A key may end it."""
         return False

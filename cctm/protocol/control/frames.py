@@ -50,6 +50,7 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     26: requests.Show,
     27: requests.AskScreen,
     28: requests.AskPeople,
+    29: requests.Recall,
     64: replies.Welcome,
     65: replies.Refused,
     66: replies.Done,
@@ -73,6 +74,7 @@ MESSAGES: Final[dict[int, type[tuple[object, ...]]]] = {
     84: replies.Clients,
     85: replies.Shares,
     86: replies.Screen,
+    87: replies.Recalled,
 }
 TABLE: Final = Table(MESSAGES, max_bytes=MAX_FRAME, max_items=MAX_FRAME_ITEMS, rows=(Row, PersonRow, LinkRow))
 

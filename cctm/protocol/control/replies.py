@@ -31,7 +31,10 @@ class Created(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One terminal of a Listing; travels as an array of its fields. `place`: the relay's address, if it was joined."""
+    """One terminal of a Listing; travels as an array of its fields.
+
+    `place`: the relay's address, if it was joined; `parted`: why nothing more comes of it (values.Parted).
+    """
 
     channel: bytes
     name: str
@@ -48,6 +51,15 @@ class Row(NamedTuple):
     stalled: str
     pid: int | None
     place: str = ""
+    parted: int = 0
+
+
+class Recalled(NamedTuple):
+    """So much was fetched. `more`: asking again may bring more; else `why` says why not, or is empty: all is here."""
+
+    more: bool
+    bytes: int
+    why: str
 
 
 class Listing(NamedTuple):

@@ -195,3 +195,10 @@ class AskPeople(NamedTuple):
     """Who is in a shared terminal, or in one that was joined."""
 
     target: str
+
+
+class Recall(NamedTuple):
+    """Fetch about `most_bytes` of what lies before what is stored of a joined terminal."""
+
+    target: str
+    most_bytes: int

@@ -55,6 +55,14 @@ class Scope(IntEnum):
     ALL = 1
 
 
+class Parted(IntEnum):
+    """Why nothing more comes of a terminal that was joined, as far as was heard."""
+
+    NOT = 0
+    REMOVED = 1
+    UNSHARED = 2
+
+
 class Severity(IntEnum):
     """How a notice is shown."""
 

@@ -107,6 +107,10 @@ class Driver:
         """The connection is gone. The session may outlive it: the next answer says how much of it ran."""
         self._hailing.cut()
 
+    def give_up(self) -> list[Effect]:
+        """Nothing more is heard with these keys: what became of the frames that went out, nobody will say."""
+        return [] if self._frames is None else self._end(Loss.UNKNOWN)
+
     def become(self, role: Role) -> list[Effect]:
         """The newest grant says that we are a *role*."""
         if role == self._role:

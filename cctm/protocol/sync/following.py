@@ -16,7 +16,7 @@ All is asked for at once: what a newcomer sees first costs one round trip.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cctm.protocol.codec import expect_exactly
@@ -68,6 +68,16 @@ class Batch:
     comes_again: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Lag:
+    """A Lagged that was believed: the grant that it named, and what was waited for before."""
+
+    grant: int
+    starts: frozenset[int]
+    alone: frozenset[int]
+    lacked: int | None
+
+
 class Following:
     """One log of the channel's owner."""
 
@@ -90,6 +100,7 @@ class Following:
         self._answered: set[int] = set()  # of them
         self._starts: set[int] = set()  # where the chain may begin, or go on behind a hole
         self._lacks: int | None = None  # the grant without which nothing more is read
+        self._lag: _Lag | None = None  # what the relay said last of where it goes on
         self._least_size = 0  # below which nothing is read
         self._ahead: list[Batch] = []  # open and grant
         self._held: list[Batch] = []
@@ -108,7 +119,7 @@ class Following:
     def ask(self, row: LogRow) -> list[Fetch | Tail]:
         """What to ask of a relay that offers *row*, which was checked."""
         log, size = row.log, self.chain.size
-        self._alone, self._answered, self._starts = set(), set(), set()
+        self._alone, self._answered, self._starts, self._lag = set(), set(), set(), None
         if not self.chain.has_begun:
             if self._seen is not None and row.size < self._seen.size:
                 self._least_size = self._seen.size
@@ -149,6 +160,9 @@ class Following:
             raise MalformedError("place to go on")
         if lagged.keyframe <= self.chain.size:  # it is behind what came another way
             return
+        if self._lag is None:
+            self._lag = _Lag(lagged.grant, frozenset(self._starts), frozenset(self._alone), self._lacks)
+        self._lag = replace(self._lag, grant=lagged.grant)
         self._starts = {lagged.keyframe}
         if lagged.grant >= self.chain.size:
             self._want(lagged.grant)
@@ -181,10 +195,11 @@ class Following:
             raise ChainError(run.first, Flaw.KIND)
         before, self.chain = self.chain, Chain(self.chain.channel, self.chain.log, self.chain.owner)
         self.chain.begin(entries[0])
+        lag, self._lag = self._lag, None  # it is as was said
         try:
             self._go_on(entries, run)
         except (ChainError, MalformedError):
-            self.chain = before
+            self.chain, self._lag = before, lag
             raise
 
     def _go_on(self, entries: Sequence[Sealed], run: Records) -> None:
@@ -203,6 +218,15 @@ class Following:
             at = self._lacks - first
             self._ahead.append(Batch(self._lacks, fresh[at : at + 1], (), self.chain.head, comes_again=True))
             self._lacks = None
+        if self._lag is not None and (first != self._lag.grant or len(fresh) > 1):
+            self._unlag(self._lag)
+
+    def _unlag(self, lag: "_Lag") -> None:
+        """What comes goes on without a hole: the relay did not go on at a later keyframe, or is there."""
+        self._lag = None
+        self._starts, self._alone = set(lag.starts), set(lag.alone)
+        has_come = lag.lacked in self._answered or self.chain.base <= (lag.lacked or 0) < self.chain.size
+        self._lacks = None if lag.lacked is None or has_come else lag.lacked
 
     def _differs_from_seen(self) -> bool:
         """Whether the log is another one than that which this device saw before."""

@@ -1,7 +1,6 @@
 """A terminal of another machine, joined: a daemon's parts, a relay's process, a host of the protocol's parts."""
 
 import pytest
-import trio
 
 from cctm.archive.files import list_channels
 from cctm.archive.finding import Fault
@@ -12,28 +11,22 @@ from cctm.cctmd.history import last_output
 from cctm.cctmd.joining import banner
 from cctm.cctmd.requests import answer, list_rows
 from cctm.cctmd.services import RefusedError
+from cctm.cli import words
+from cctm.cli.commands.ls import row_as_json
 from cctm.protocol.access import Role
 from cctm.protocol.control import replies, requests
 from cctm.protocol.events import How, Output
+from cctm.protocol.live.messages import Why
 from daemon_parts import Watcher, running_daemon
+from joining_parts import join, row, until
 from relay_process import RelayProcess
 from sharing_host import SharingHost
 
 
-async def until(condition):
-    with trio.fail_after(20):
-        while not condition():  # noqa: ASYNC110  the relay is another process: nothing here tells when
-            await trio.sleep(0.01)
-
-
-async def join(daemon, host, label="ann"):
-    [created] = await answer(daemon, requests.Join(host.url, 0, label))
-    return daemon.mirrors.mirrors[created.channel]
-
-
-def row(mirror, number=0):
-    fold = mirror.shown.fold
-    return fold and "".join(run.text for run in fold.picture().lines[number].runs).rstrip()
+def state_of(daemon):
+    """What `cctm ls` says of the only terminal, to people and to scripts."""
+    [listed] = list_rows(daemon, 0)
+    return words.state(listed), row_as_json(listed)["state"]
 
 
 async def test_whoever_joins_sees_the_screen_and_what_comes(tmp_path, relay):
@@ -194,6 +187,65 @@ async def test_a_guest_that_is_removed_is_told_and_can_forget_the_terminal(tmp_p
         assert list_channels(daemon.home.archive) == []
 
 
+@pytest.mark.parametrize(("why", "word"), [(Why.REMOVED, "removed"), (Why.UNSHARED, "unshared")])
+async def test_a_terminal_that_the_host_shares_no_longer_is_listed_so_also_after_a_restart(
+    tmp_path, relay, why, word
+):
+    host = SharingHost(relay.address)
+    async with host.running():
+        async with running_daemon(tmp_path) as daemon:
+            mirror = await join(daemon, host)
+            mirror.join(Watcher())
+            await until(lambda: mirror.is_oneself and mirror.voice.driver.pulse is not None)
+            assert state_of(daemon) == ("attached", "running")
+            await host.says_farewell(why)
+            await until(lambda: state_of(daemon) == (word, word))
+            host.members.clear()
+        async with running_daemon(tmp_path) as daemon:
+            assert state_of(daemon) == (word, word)
+
+
+async def test_a_terminal_whose_host_said_farewell_and_answers_again_is_listed_as_running(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        mirror.join(Watcher())
+        await until(lambda: mirror.is_oneself and mirror.voice.driver.pulse is not None)
+        host.answers = False
+        await host.says_farewell()
+        await until(lambda: state_of(daemon)[0] == "removed")
+        host.answers = True
+        await until(lambda: state_of(daemon) == ("attached", "running"))
+
+
+async def test_who_was_away_when_the_sharing_ended_lists_it_so_once_the_relay_has_said_it(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with host.running():
+        async with running_daemon(tmp_path) as daemon:
+            mirror = await join(daemon, host)
+            mirror.join(Watcher())
+            await until(lambda: mirror.is_oneself)
+        await host.removes_everybody()
+        async with running_daemon(tmp_path) as daemon:
+            assert state_of(daemon) == ("running", "running")
+            daemon.mirrors.mirrors[host.channel].join(Watcher())
+            await until(lambda: state_of(daemon) == ("unshared", "unshared"))
+
+
+async def test_what_was_typed_and_not_answered_is_told_when_the_relay_knows_us_no_more(tmp_path, relay):
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        viewer = Watcher()
+        mirror.join(viewer)
+        await until(lambda: mirror.is_oneself and mirror.voice.driver.can_type)
+        host.answers = False
+        mirror.typed(viewer, b"rm x\r", 2)
+        await host.removes_everybody()
+        await until(lambda: not mirror.joined.is_enrolled)
+        assert viewer.said == ["The host may not have taken the last 5 bytes that you typed."]
+
+
 async def test_what_was_removed_can_be_joined_again_and_is_stored(tmp_path, relay):
     host = SharingHost(relay.address)
     async with running_daemon(tmp_path) as daemon, host.running():
@@ -275,4 +327,6 @@ async def test_who_is_there_is_the_host_and_whom_the_host_names(tmp_path, relay)
         await until(lambda: len(mirror.voice.presence().rows) == 2)
         [people] = await answer(daemon, requests.AskPeople("theirs"))
         assert [person.label for person in people.rows] == ["", "ann"]
+        assert people.rows[0].since_us == 0  # a guest is not told when the host came
+        assert people.rows[1].since_us > 0
         assert (people.you, people.holder) == (mirror.joined.keys.sign_public, None)

@@ -179,9 +179,8 @@ def test_what_is_withheld_is_said_on_the_screen(world: World, both: Attached) ->
     both.there.until_gone("The relay withholds")
 
 
-def test_a_reader_that_is_led_to_where_nothing_is_says_that_it_is_withheld(
-    world: World, both: Attached
-) -> None:
+def test_a_reader_that_is_led_to_where_nothing_is_goes_on_where_it_is(world: World, both: Attached) -> None:
+    before = world.guest_noticed()
     to_reader = records_to(world.readers)
 
     def lie(passage: Passage, message: Message) -> list[Message] | None:
@@ -191,11 +190,15 @@ def test_a_reader_that_is_led_to_where_nothing_is_says_that_it_is_withheld(
         beyond = entries.first + 1_000
         return [m.Lagged(entries.log, beyond + 1, beyond - 1, beyond), entries]
 
-    world.liar.lie = Once(lie)
+    once = world.liar.lie = Once(lie)
+    connections = world.liar.up(world.readers)
     word = both.print()
-    both.there.until("The relay withholds what the host has recorded.")
-    world.liar.cut(world.readers)
+    until(lambda: once.told, "the lie is told")
     both.there.until(word)
+    both.until_level()
+    assert not both.there.shows("The relay withholds")
+    assert world.liar.up(world.readers) == connections
+    assert world.guest_noticed() == before
 
 
 # --- it doubles and replays entries

@@ -11,7 +11,9 @@ from cctm.protocol.origin import decode_origin_untrusted
 from samples import CHANNEL, OTHER_CHANNEL, drawn
 
 ORIGIN = decode_origin_untrusted("https://relay.example")
-JOINED = Joined(ORIGIN, drawn("secret", 16), 3, 2, drawn("seed"), "ann", is_enrolled=True, known=b"seen")
+JOINED = Joined(
+    ORIGIN, drawn("secret", 16), 3, 2, drawn("seed"), "ann", is_enrolled=True, known=b"seen", parted=2
+)
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_neither_secret_nor_seed_is_in_its_repr():
         assert repr(hidden) not in repr(JOINED)
 
 
-@pytest.mark.parametrize("at", range(8))
+@pytest.mark.parametrize("at", range(9))
 def test_a_field_of_another_kind_is_malformed(at):
     data = encode_joined(JOINED)
     assert decode_joined_untrusted(data) == JOINED

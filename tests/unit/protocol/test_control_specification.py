@@ -40,6 +40,7 @@ def test_the_version_and_the_limit_are_those_of_the_specification():
         ("`others`", values.Others),
         ("`scope`", values.Scope),
         ("`severity`", values.Severity),
+        ("`parted`", values.Parted),
         ("`reason` of Refused", values.Reason),
         ("`action` of Floor", values.FloorAction),
     ],

@@ -217,6 +217,53 @@ def test_a_lag_to_where_no_log_has_a_place_is_malformed(places):
         reader.take(m.Lagged(host.log, *places))
 
 
+@pytest.mark.parametrize("places", [(10**6, 10**6 - 1, 10**6 - 2), (9, 7, 8), (9, 1, 8)])
+def test_a_lag_that_never_was_ends_with_what_goes_on_where_the_reader_is(places):
+    host = shared()
+    reader, relay = reading(host)
+    reader.take(m.Lagged(host.log, *places))
+    host.output(b"goes on ")
+    later(host, relay, reader)
+    assert reader.screen == b"0 1 goes on "
+    assert reader.follower.known.size == 6
+    host.output(b"and on")
+    later(host, relay, reader)
+    assert reader.screen == b"0 1 goes on and on"
+    assert reader.doubts == []
+
+
+def test_a_lag_that_never_was_does_not_do_without_the_grant_that_was_waited_for():
+    host = shared()
+    host.rotate(screen=b"<now>")
+    host.output(b"!")
+    relay = PureRelay(host)
+    reader = Reader()
+    reader.follower.connected()
+    reader.take(relay.logs())
+    records = host.records[host.log]
+    reader.take(m.Entries(host.log, 0, records[:1]))
+    reader.take(m.Entries(host.log, 6, records[6:7]))
+    reader.take(m.Lagged(host.log, 99, 97, 98))
+    assert reader.take(m.Entries(host.log, 7, records[7:])) == []
+    assert reader.screen is None
+    reader.take(m.Entries(host.log, 5, records[5:6]))
+    assert reader.screen == b"<now>!"
+
+
+def test_a_grant_right_behind_the_reader_is_no_denial_of_the_lag():
+    host = shared()
+    reader, _relay = reading(host)
+    host.rotate(screen=b"<old>")
+    host.output(b"missed")
+    host.keyframe(b"<now>")
+    records = host.records[host.log]
+    reader.take(m.Lagged(host.log, 9, 5, 8))
+    reader.take(m.Entries(host.log, 5, records[5:6]))
+    reader.take(m.Entries(host.log, 8, records[8:]))
+    assert reader.screen == b"<now>"
+    assert sorted(reader.stored[host.log]) == [*range(5), 5, 8]
+
+
 def test_a_hole_that_no_lag_announced_is_refused():
     host = shared()
     reader, _relay = reading(host)

@@ -419,3 +419,21 @@ def test_a_host_that_answers_but_stores_nothing_visible_is_remembered_from_the_f
         ann.wait(3 * SECOND)
     assert ann.driver.hailing.withholds({PREDECESSOR.log: 4}, host.now_us)
     assert not ann.driver.hailing.withholds({PREDECESSOR.log: 119}, host.now_us)
+
+
+def test_who_is_not_known_any_more_hears_what_may_not_have_run(ann):
+    ann.type(b"out")
+    assert ann.to_host != []
+    ann.do(ann.driver.give_up())
+    assert ann.dropped() == [(3, Loss.UNKNOWN)]
+    assert not ann.driver.can_type
+    ann.do(ann.driver.give_up())
+    assert ann.dropped() == [(3, Loss.UNKNOWN)]
+
+
+def test_who_is_not_known_any_more_hears_nothing_of_what_ran(ann):
+    ann.type(b"out")
+    ann.talk()
+    ann.wait(3 * SECOND)
+    ann.do(ann.driver.give_up())
+    assert ann.dropped() == []
