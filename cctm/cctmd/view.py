@@ -24,9 +24,9 @@ from cctm.protocol.codec import Value
 from cctm.protocol.control import replies
 from cctm.protocol.control.values import Mode, Rights
 from cctm.screen.dump import dump
-from cctm.screen.frame import Overlay
+from cctm.screen.frame import Overlay, moved
 from cctm.screen.painter import Painter
-from cctm.screen.picture import Row, Run
+from cctm.screen.picture import Picture, Row, Run
 
 LAG_BYTES: Final = 256 * 1024
 CALM_S: Final = 0.1  # without output: who fell behind is served RAW again
@@ -72,6 +72,7 @@ class View:
         self._is_held = False
         self._lags = False
         self._notice = ""
+        self._lies_above = False  # what lies over the screen, on its first row
         feed.on_drained = self.drained
         feed.on_lost = self.draw_anew
 
@@ -256,7 +257,7 @@ class View:
 
     @property
     def _shown_over(self) -> str:
-        """What lies over the last row."""
+        """What lies over a row."""
         return self._notice or self.stage.banner
 
     def _turn(self) -> None:
@@ -280,13 +281,21 @@ class View:
     def _painting(self) -> bytes:
         fold = self.stage.shown.fold
         assert fold is not None
-        overlays = [self._row_over(self._shown_over)] if self._shown_over else []
-        return self._painter.paint(fold.picture(), overlays)
+        picture = fold.picture()
+        if not self._shown_over:
+            self._lies_above = False
+            return self._painter.paint(picture)
+        return self._painter.paint(picture, [self._row_over(self._shown_over, picture)])
 
-    def _row_over(self, text: str) -> Overlay:
+    def _row_over(self, text: str, picture: Picture) -> Overlay:
+        """*text* on the last row; on the first, once the cursor is in the last: there is typed."""
         cols, rows = self.window
+        cursor_row = picture.cursor.row - moved(self._painter.view, picture, self.window).row
+        if picture.cursor.visible and cursor_row in (0, rows - 1):
+            self._lies_above = cursor_row == rows - 1 > 0
         text = f" {text}"[:cols].ljust(cols)
-        return Overlay(0, rows - 1, (Row((Run(text, cols, REVERSE),), wraps=False),))
+        row = 0 if self._lies_above else rows - 1
+        return Overlay(0, row, (Row((Run(text, cols, REVERSE),), wraps=False),))
 
     def _send(self, data: bytes, kind: type[replies.Painted | replies.History] = replies.Painted) -> None:
         parts = [kind(data[start : start + PART_BYTES]) for start in range(0, len(data), PART_BYTES)]

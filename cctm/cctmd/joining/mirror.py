@@ -275,6 +275,7 @@ class Mirror(Stage):
         if self._is_named and not self.joined.is_enrolled:
             self.joined = replace(self.joined, is_enrolled=True)
         self.voice.become(self._role_of(self._own))
+        self.voice.learnt(self.secrets)
         self.role = max(self._role_of(self._own), self._role_of(self._by_link))
         self._owes_note = True
 

@@ -131,6 +131,12 @@ class Voice:
             self._perform(self.driver.take_untrusted(data, self._clock.now_us(), secrets))
             self._type_early(self.driver)
 
+    def learnt(self, secrets: Mapping[KeyId, EpochSecret]) -> None:
+        """There are more *secrets*."""
+        if self.driver is not None:
+            self._perform(self.driver.learnt(self._clock.now_us(), secrets))
+            self._type_early(self.driver)
+
     def _perform(self, effects: Sequence[driving.Effect]) -> None:
         for effect in effects:
             match effect:

@@ -62,6 +62,7 @@ class Driver:
         self._window: tuple[int, int] | None = None
         self._owes_window = False
         self._guest: tuple[DeviceKeys, str] | None = None
+        self._unopened = b""  # the newest pulse that needs a secret which was not known
 
     # --- what is known
 
@@ -128,10 +129,21 @@ class Driver:
                 return []
             if envelope.kind is Kind.FAREWELL:
                 return [Parted(open_farewell_untrusted(envelope))]
-            pulse = open_pulse_untrusted(envelope, self._channel, to, secrets)
         except (MalformedError, OpenError):
             return []
+        self._unopened = b""
+        try:
+            pulse = open_pulse_untrusted(envelope, self._channel, to, secrets)
+        except OpenError:
+            self._unopened = data
+            return []
+        except MalformedError:
+            return []
         return self._pulse(pulse, now_us)
+
+    def learnt(self, now_us: int, secrets: Mapping[KeyId, EpochSecret]) -> list[Effect]:
+        """There are more *secrets*: the host's first answer may be here before the grant that opens it."""
+        return self.take_untrusted(self._unopened, now_us, secrets) if self._unopened else []
 
     def _pulse(self, pulse: Pulse, now_us: int) -> list[Effect]:
         answered = self._hailing.take(pulse, now_us) if pulse.hail else None

@@ -181,6 +181,20 @@ async def test_a_notice_lies_over_the_screen_for_a_moment_and_leaves_no_trace(da
     assert client.shown.picture() == terminal.shown.fold.picture()
 
 
+async def test_a_notice_lies_where_nobody_types(daemon, attach):
+    terminal, _ = await opened(daemon)
+    client = attach(terminal)
+    printed(terminal, b"\x1b[24;1H$")
+    client.view.say("the disk is full")
+    await client.sees(" the disk is full")
+    assert client.lines[-1] == "$"
+    printed(terminal, b"\x1b[5;1Hmore")
+    await client.sees(" the disk is full", "", "", "", "more")
+    printed(terminal, b"\x1b[1;1H#")
+    await client.sees("#")
+    assert client.lines[-1] == " the disk is full"
+
+
 async def test_a_client_that_stops_reading_is_painted_with_the_newest_screen_and_raw_again_when_it_is_calm(
     daemon,
     attach,

@@ -70,6 +70,19 @@ def test_nothing_is_typed_before_there_is_a_session(host):
     assert host.typed(ANN) == b"now"
 
 
+def test_an_answer_that_comes_before_the_grant_that_opens_it_counts_once_that_is_there(host):
+    ann = Reader(host, ANN)
+    ann.do(ann.driver.due(host.now_us))
+    (answer,) = [one.data for one in host.take(ann.to_host.pop(), who(ANN)) if one.to == who(ANN)]
+    ann.do(ann.driver.take_untrusted(answer, host.now_us, {}))
+    assert not ann.driver.can_type
+    ann.do(ann.driver.learnt(host.now_us, {}))
+    assert not ann.driver.can_type
+    ann.do(ann.driver.learnt(host.now_us, SECRETS))
+    assert ann.driver.can_type
+    assert ann.driver.learnt(host.now_us, SECRETS) == []
+
+
 def test_a_viewer_s_keys_go_nowhere(host):
     eve = Reader(host, EVE, Role.VIEWER)
     eve.settle()
