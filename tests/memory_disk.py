@@ -133,6 +133,10 @@ class MemoryDisk(Disk):
 
     def rename(self, old, new):
         self._call("rename")
+        if old in self.inodes:
+            self.inodes[new] = self.inodes.pop(old)
+            self.inodes[new].name_is_kept = False
+            return
         self.directories.discard(old)
         self.directories.add(new)
         for path in [path for path in self.inodes if os.path.dirname(path) == old]:

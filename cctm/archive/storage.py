@@ -182,11 +182,11 @@ class Storage:
             raise LocalError("append to a closed storage")
         self._inbox.put(_Append(ref, payloads, on_stored, weight_bytes, sync, joint))
 
-    def put(self, segments: Sequence[tuple[LogRef, int, Sequence[bytes]]]) -> "Future[int]":
+    def fill(self, segments: Sequence[tuple[LogRef, int, Sequence[bytes]]]) -> "Future[int]":
         """Store whole *segments*, by log and number, in this order. How many bytes they have; the future raises if one
         could not be stored.
         """
-        return self.run(lambda: sum(self._segments.put(*segment) for segment in segments))
+        return self.run(lambda: sum(self._segments.fill(*segment) for segment in segments))
 
     def run(self, work: Callable[[], T]) -> "Future[T]":
         """Call *work* on the storage thread once everything appended before is stored, but for what is parked."""

@@ -259,7 +259,7 @@ class SegmentWriter:
                 self._disk.cut(fd, position)
             raise
 
-    def put(self, ref: LogRef, number: int, payloads: Sequence[bytes]) -> int:
+    def fill(self, ref: LogRef, number: int, payloads: Sequence[bytes]) -> int:
         """Write *payloads* as a whole segment of *ref*, which survives a power failure then. How many bytes it has.
 
         Raises:

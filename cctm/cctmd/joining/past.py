@@ -171,7 +171,7 @@ class Past:
         stored = 0
         if records or (opening and not locked):
             segments = [*opening, *([(ref, missing.number, records)] if records else [])]
-            stored = await wait_for(self._services.storage.put(segments))
+            stored = await wait_for(self._services.storage.fill(segments))
             self._count(channel, stored)
         if locked:
             left = await self._missing(channel)
