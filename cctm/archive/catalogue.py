@@ -3,6 +3,7 @@
     about, writer, epochs     of a channel; its writer's seed is in no segment
     joined                    of a channel of somebody else's: link, own keys, what was seen; in no segment
     shares, debts             with whom a channel is shared; what relays have not heard of that; in no segment
+    seen                      when guests were last here; in no segment
     checkpoints               how far each log is known, and where in the files that is
     keyframes                 where a reader can start
 
@@ -16,15 +17,25 @@
 
 import contextlib
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Final
 
 from cctm.home import HomeError
-from cctm.protocol.codec import expect_exactly
+from cctm.protocol.codec import (
+    decode_untrusted,
+    encode,
+    expect_array,
+    expect_exactly,
+    expect_fields,
+    expect_int,
+)
 from cctm.protocol.errors import MalformedError, OpenError
 from cctm.protocol.events import How
 from cctm.protocol.keys import (
     HASH_BYTES,
+    PUBLIC_BYTES,
     SEED_BYTES,
     STREAM_BYTES,
     ChannelId,
@@ -32,6 +43,7 @@ from cctm.protocol.keys import (
     EpochSecret,
     LogId,
     StreamId,
+    WriterId,
 )
 from cctm.protocol.members import NOBODY, Members, decode_members_untrusted, encode_members
 from cctm.protocol.seal import unwrap, wrap
@@ -56,6 +68,8 @@ __all__ = [
     "decode_about_untrusted",
     "encode_about",
 ]
+
+_SEEN_BYTES: Final = 1 << 20
 
 Ended = tuple[How, int]  # as in `Closed`: how, code
 
@@ -184,7 +198,7 @@ class Catalogue:
     def forget(self, channel: ChannelId) -> None:
         """Remove all that is known of *channel*, its writer's seed too; what relays are owed of it stays."""
         with self.transaction():
-            for table in ("channels", "writers", "epochs", "joined", "logs", "keyframes", "shares"):
+            for table in ("channels", "writers", "epochs", "joined", "logs", "keyframes", "shares", "seen"):
                 self._database.write(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608  our own names
 
     # -- secrets
@@ -251,6 +265,25 @@ class Catalogue:
             with contextlib.suppress(CatalogueDamagedError):
                 found[ChannelId(channel)] = self.members(channel)
         return {channel: members for channel, members in found.items() if members}
+
+    def put_seen(self, channel: ChannelId, seen: Mapping[WriterId, int]) -> None:
+        """Remember when guests of *channel* were last here, by the wall clock."""
+        wrapped = self._wrap("cctm wrap seen", (channel,), encode(sorted(seen.items())))
+        self._database.write("INSERT OR REPLACE INTO seen VALUES (?, ?)", (channel, wrapped))
+
+    def seen(self, channel: ChannelId) -> dict[WriterId, int]:
+        """When guests of *channel* were last here; nothing, if the row does not open."""
+        row = self._database.row("SELECT wrapped FROM seen WHERE channel = ?", (channel,))
+        if row is None:
+            return {}
+        try:
+            listed = expect_array(
+                decode_untrusted(unwrap(self._wrap_key, "cctm wrap seen", (channel,), row[0]), _SEEN_BYTES)
+            )
+            pairs = [expect_fields(item, 2) for item in listed]
+            return {WriterId(expect_exactly(who, PUBLIC_BYTES)): expect_int(at) for who, at in pairs}
+        except (OpenError, MalformedError):
+            return {}
 
     def put_debt(self, debt: Debt) -> None:
         """Remember what a relay is to hear of a channel, instead of what it was to hear before."""

@@ -49,8 +49,9 @@ CREATE TABLE keyframes (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE shares (channel BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
-# Of the same schema as the rest: to rebuild a catalogue that lacks it would lose what is shared.
-_DEBTS: Final = """
+# Of the same schema as the rest: to rebuild a catalogue that lacks them would lose what is shared.
+_LATER: Final = """
+CREATE TABLE IF NOT EXISTS seen (channel BLOB PRIMARY KEY, wrapped BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS debts (
     channel BLOB NOT NULL, relay BLOB NOT NULL, version INTEGER NOT NULL, wrapped BLOB NOT NULL,
     PRIMARY KEY (channel, relay)
@@ -95,7 +96,8 @@ class Database:
             database._check(path)
             database._check_whole()
             with _mapped():
-                connection.execute(_DEBTS)
+                for statement in _LATER.split(";"):
+                    connection.execute(statement)
         except BaseException:
             connection.close()
             raise

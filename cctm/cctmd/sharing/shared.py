@@ -14,7 +14,9 @@
 import logging
 import os
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import trio
@@ -59,6 +61,7 @@ LOG = logging.getLogger(__name__)
 
 ENLISTING_S: Final = 0.2  # those who enrol within it get one grant
 MOST_ENLISTING: Final = 64
+SEEN_S: Final = 1.0  # those who leave within it are noted together
 LAST_S: Final = 30.0  # for the relay to take what is left, once it is over
 
 
@@ -74,6 +77,8 @@ class Shared:
         self.lock = trio.Lock()  # held by whoever changes the members
         self.finished = trio.Event()
         self.expiring = Once()
+        self._refusing = Once()
+        self._left = trio.Event()  # somebody, and that is not noted yet
         self.seen: dict[WriterId, int] = {}  # when who is not here left, by the wall clock
         self._services = services
         self._debts = debts
@@ -108,6 +113,7 @@ class Shared:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.uplink.run)
                 nursery.start_soon(self._enlist)
+                nursery.start_soon(self._note_seen)
                 nursery.start_soon(self._see_the_end)
                 await self._over.wait()
                 with trio.move_on_after(LAST_S):
@@ -124,6 +130,21 @@ class Shared:
         """Have it end now."""
         self._scope.cancel()
         await self.finished.wait()
+
+    async def _note_seen(self) -> None:
+        """Have the next daemon know who was here when: it is no matter if it does not."""
+        catalogue, channel = self._services.catalogue, self._keys.channel
+        known = await wait_for(self._services.storage.run_aside(lambda: catalogue.seen(channel)))
+        self.seen = {
+            who: at for who, at in (known | self.seen).items() if self.members.guest(who) is not None
+        }
+        while True:
+            await self._left.wait()
+            await trio.sleep(SEEN_S)
+            self._left = trio.Event()
+            note = partial(catalogue.put_seen, channel, dict(self.seen))
+            with suppress(OSError, CctmError):
+                await wait_for(self._services.storage.run_aside(note))
 
     async def _see_the_end(self) -> None:
         await self.terminal.ended.wait()
@@ -282,12 +303,19 @@ class Shared:
                     Guest(enlist.sign_key, enlist.box_key, enlist.link, enlist.label)
                 )
             except LocalError as error:
-                LOG.info("terminal %s: a guest is not let in: %s", self.terminal.log_name, error)
+                self._refuse(enlist.label, error)
         if members != self.members:
+            self._refusing.went_well()
             try:
                 await self.change(members, owed=Owed.GRANT, rotates=False)
             except (OSError, CctmError):
                 LOG.exception("terminal %s: guests cannot be let in", self.terminal.log_name)
+
+    def _refuse(self, label: str, error: LocalError) -> None:
+        """Whoever has a link asks again and again; the host's user hears of it once."""
+        if self._refusing.is_new(str(error)):
+            LOG.info("terminal %s: a guest is not let in: %s", self.terminal.log_name, error)
+            self.terminal.say(f"{label} is not let in: {error}. `cctm who` lists those who are.")
 
     # --- what the relay brings (uplink's Host)
 
@@ -371,6 +399,7 @@ class Shared:
                 terminal.say(f"{label} is here.")
             case Went(who):
                 self.seen[who] = self._services.clock.wall_us()
+                self._left.set()
                 terminal.note(lambda dt_us: Left(dt_us, who))
                 terminal.guest_left(who)
                 terminal.say(f"{self.label_of(who)} left.")

@@ -1,13 +1,24 @@
 """Share and join: two people at one terminal, through a relay."""
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from machine import Machine, until
 from outer import Outer, needs_tmux
-from two_machines import labels, link_of, machine_at, members_of, people, share, until_here, verify
+from two_machines import (
+    catalogue_of,
+    labels,
+    link_of,
+    machine_at,
+    members_of,
+    people,
+    share,
+    until_here,
+    verify,
+)
 
 pytestmark = needs_tmux
 
@@ -219,6 +230,17 @@ def test_a_guest_who_is_away_is_listed_and_removed_by_name(host: Machine, guest:
     away = next(row for row in people(host) if row["label"] == "ann")
     assert not away["here"]
     assert away["seen"] > 0
+    until(lambda: seen_at(host, link), "that is noted")
+    host.run("daemon", "restart")
+    until(
+        lambda: [row["seen"] for row in people(host) if row["label"] == "ann"] == [away["seen"]],
+        "the next daemon knows it, too",
+    )
     said = host.run("kick", "work", "ann").stderr
     assert said.startswith(b"Removed ann, and revoked their link.")
     assert guest.run("join", "-d", link, check=False).returncode == 1
+
+
+def seen_at(host: Machine, link: str) -> dict:
+    with closing(catalogue_of(host)) as catalogue:
+        return catalogue.seen(link_of(link).channel)

@@ -339,8 +339,19 @@ def test_what_is_owed_and_does_not_open_hides_nothing_else(catalogue):
 
 def test_a_catalogue_from_before_there_were_debts_is_not_rebuilt(catalogue, path):
     catalogue.put_about(ONE, ABOUT)
-    catalogue._database.connection.execute("DROP TABLE debts")
+    for table in ("debts", "seen"):
+        catalogue._database.connection.execute(f"DROP TABLE {table}")
     catalogue.close()
     again = Catalogue.open(path, DEVICE.wrap_key)
-    assert (again.abouts(), again.debts()) == ([(ONE, ABOUT)], [])
+    assert (again.abouts(), again.debts(), again.seen(ONE)) == ([(ONE, ABOUT)], [], {})
     again.close()
+
+
+def test_when_guests_were_here_is_known_until_the_terminal_is_forgotten(catalogue):
+    catalogue.put_seen(ONE, {TWO: 7, ONE: 5})
+    assert catalogue.seen(ONE) == {ONE: 5, TWO: 7}
+    assert catalogue.seen(TWO) == {}
+    catalogue._database.write("INSERT INTO seen VALUES (?, ?)", (TWO, b"damaged"))
+    assert catalogue.seen(TWO) == {}
+    catalogue.forget(ONE)
+    assert catalogue.seen(ONE) == {}

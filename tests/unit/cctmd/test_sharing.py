@@ -9,7 +9,7 @@ import trio
 from archive_fixtures import DEVICE
 from cctm.archive.reader import Archive
 from cctm.cctmd.pty_input import PtyInput
-from cctm.cctmd.recorder import PARTIAL, Screen
+from cctm.cctmd.recorder import PARTIAL, Owed, Screen
 from cctm.cctmd.services import RefusedError
 from cctm.cctmd.stage import Ending
 from cctm.cctmd.terminals import NOTHING_STORED
@@ -20,9 +20,10 @@ from cctm.protocol.events import How, Joined, Keyframe
 from cctm.protocol.keys import DeviceKeys, WriterId
 from cctm.protocol.link import decode_link_untrusted
 from cctm.protocol.live.decisions import Came, Enlist, Went
+from cctm.protocol.members import MAX_GUESTS, Guest
 from cctm.protocol.origin import decode_origin_untrusted
 from cctm.relay_choice import RelayChoice, save_choice
-from daemon_parts import open_pty, opened, running_daemon
+from daemon_parts import Watcher, open_pty, opened, running_daemon
 
 ADA, BOB = (DeviceKeys.from_seed(bytes((number,)) * 32) for number in (1, 2))
 
@@ -228,3 +229,18 @@ async def test_what_an_editor_hides_is_in_no_keyframe_though_another_daemon_shar
     assert b"edited" in keyframes[-1].screen
     assert b"hidden" not in keyframes[-1].screen
     assert keyframes[-1].modes == PARTIAL
+
+
+async def test_that_there_is_no_room_for_another_guest_is_said_once(daemon):
+    terminal, _ = await opened(daemon)
+    link = id_of((await share(daemon)).device)
+    shared = daemon.sharing._shared[terminal.channel]
+    keys = [DeviceKeys.from_seed(number.to_bytes(32, "big")) for number in range(1, MAX_GUESTS + 1)]
+    full = replace(shared.members, guests=tuple(Guest(id_of(one), one.box_public, link, "x") for one in keys))
+    await shared.change(full, owed=Owed.GRANT, rotates=False)
+    client = Watcher()
+    terminal.viewers.append(client)
+    for _ in range(3):
+        await let_in(shared, link, DeviceKeys.from_seed(b"3" * 32), DeviceKeys.from_seed(b"4" * 32))
+    assert client.said == ["x is not let in: too many guests. `cctm who` lists those who are."]
+    assert len(shared.members.guests) == MAX_GUESTS
