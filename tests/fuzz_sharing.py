@@ -16,6 +16,7 @@ from cctm.protocol.origin import Origin, decode_origin_untrusted
 from cctm.protocol.sync import messages as m
 from cctm.protocol.sync.dialling import Dialling
 from cctm.protocol.sync.follower import Follower
+from cctm.protocol.sync.past import Gap, Piece, Recall
 from cctm.protocol.sync.records import Joiner
 from cctm.protocol.sync.serving import Serving
 from cctm.protocol.sync.uploading import Uploading
@@ -118,6 +119,13 @@ TO_READER = [
 ]
 
 
+def _recall(data: bytes) -> None:
+    message = m.TABLE.decode_untrusted(data)
+    if isinstance(message, m.Entries | m.EntryPart):
+        gap = Gap(HOST_LOG, 0, len(HOST_RECORDS), drawn("head"))
+        assert not isinstance(Recall(CHANNEL, gap, 100).take_untrusted(message), Piece)  # none has that hash
+
+
 def _follow(data: bytes) -> None:
     """*data*, to a reader that has a first screen."""
     follower = Follower(CHANNEL, [DEVICE], (1, 1))
@@ -165,6 +173,7 @@ def targets() -> list[Target]:
         ),
         Target("serving", lambda data: _opened_server().receive_untrusted(data), FROM_CLIENT, ()),
         Target("follower", _follow, TO_READER, (MalformedError, ChainError)),
+        Target("recall", _recall, TO_READER[1:3], (MalformedError, ChainError)),
         Target(
             "uploading",
             _upload,

@@ -1,4 +1,4 @@
-"""What is not here yet of a channel that was joined, the newest first; and where it belongs (SPEC.md §6.1, §16.13).
+"""What is not here yet of a channel that was joined, the newest first; and where it belongs (SPEC.md §6.1, §16.14).
 
     log   [1]  …  [2²⁰] … [2²⁰+1]   …   [2·2²⁰-2] [2·2²⁰-1] [2·2²⁰] …        segments by their number
           open    grant               ▲ └─ fetched: each one lower ─┘ └─ from a keyframe on

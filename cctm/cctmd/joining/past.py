@@ -55,6 +55,7 @@ ABSENT: Final = "The relay does not have what was before."
 SILENT: Final = "The relay does not answer. Try again."
 LIES: Final = "The relay sends what the host did not write: the history before is not loaded."
 AWAY: Final = "The history before is not loaded. {}"
+FORGOTTEN: Final = "It was removed, joined anew, or has ended meanwhile. Try again."
 FULL: Final = "The history before is not loaded: {}."
 
 
@@ -149,7 +150,7 @@ class Past:
         secrets: list[EpochSecret],
     ) -> int:
         """Fetch the end of what is *missing*, and store it. How many bytes that is."""
-        gap, ref = missing.gap, missing.ref
+        gap, ref, mirror = missing.gap, missing.ref, self._mirrors.get(channel)
         opening: list[tuple[LogRef, int, list[bytes]]] = []
         if ref is None:
             first = await self._piece(
@@ -170,6 +171,8 @@ class Past:
         records = list(piece.records[locked[-1] + 1 :] if locked else piece.records)
         stored = 0
         if records or (opening and not locked):
+            if self._mirrors.get(channel) is not mirror:
+                raise _StopError(FORGOTTEN)
             segments = [*opening, *([(ref, missing.number, records)] if records else [])]
             stored = await wait_for(self._services.storage.fill(segments))
             self._count(channel, stored)
@@ -202,7 +205,8 @@ class Past:
     def _check_room(self, channel: ChannelId) -> None:
         if self._terminals.stalled:
             raise _StopError(FULL.format(self._terminals.stalled))
-        if self._services.limits.is_over_quota(self._file_bytes(channel)):
+        # What comes must find room beside what was.
+        if self._services.limits.is_over_quota(self._file_bytes(channel) * 4 // 3):
             raise _StopError(FULL.format("quota reached"))
 
     def _file_bytes(self, channel: ChannelId) -> int:

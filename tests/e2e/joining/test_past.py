@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 import trio
 
 from cctm.archive.fold import Hole
@@ -15,8 +16,10 @@ from cctm.protocol.control import requests
 from cctm.protocol.events import LogHead, Output
 from cctm.protocol.keys import EpochSecret
 from cctm.protocol.link import Link
+from cctm.protocol.sync import messages as m
 from daemon_parts import Watcher, opened, running_daemon
 from joining_parts import join, until
+from lying_relay import LyingRelay, honest
 from relay_process import RelayProcess
 from sharing_host import SharingHost
 
@@ -263,3 +266,72 @@ async def test_two_who_ask_at_once_get_each_piece_once(tmp_path, relay):
                 nursery.start_soon(recall_all, daemon, host)
         assert b"".join(await pieces(daemon, host)) == b"".join(LINES) + b"now"
         assert is_sound(daemon, host)
+
+
+# --- a relay that lies
+
+
+def flipped(entries):
+    record = bytearray(entries.records[0])
+    record[len(record) // 2] ^= 1
+    return [entries._replace(records=[bytes(record), *entries.records[1:]])]
+
+
+def of_another_log(entries):
+    return [entries._replace(log=bytes(32))]
+
+
+def in_another_order(entries):
+    return [entries._replace(records=entries.records[::-1])]
+
+
+def doubled(entries):
+    return [entries._replace(records=[*entries.records, *entries.records])]
+
+
+def without_end(entries):
+    return [m.EntryPart(entries.log, entries.first, 0, 300_000, bytes(262_144))] * 2
+
+
+def gone(entries):
+    return [entries._replace(records=[])]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (flipped, past.LIES),
+        (of_another_log, past.LIES),
+        (in_another_order, past.LIES),
+        (doubled, past.LIES),
+        (without_end, past.LIES),
+        (gone, past.ABSENT),
+    ],
+)
+async def test_a_relay_that_lies_makes_the_loading_fail_and_nothing_else(tmp_path, change, why):
+    place = tmp_path / "relay"
+    place.mkdir()
+
+    def lie(passage, message):
+        is_past = not any(isinstance(said, m.Tail) for said in passage.heard)
+        return change(message) if is_past and isinstance(message, m.Entries) else [message]
+
+    with LyingRelay() as liar, RelayProcess(place, "--origin", liar.address) as relay:
+        liar.serve(relay.address)
+        host = SharingHost(liar.address)
+        prints_unseen(host, LINES[:500])
+        renews(host)
+        async with running_daemon(tmp_path) as daemon, host.running():
+            mirror = await look(daemon, host)
+            before = await pieces(daemon, host)
+            liar.lie = lie
+            assert await recall(daemon, host, 1 << 20) == (False, 0, why)
+            liar.lie = honest
+            assert await pieces(daemon, host) == before
+            assert is_sound(daemon, host)
+            assert mirror.is_connected
+            await host.prints(b" and on")
+            await until(lambda: mirror.taken == host.offset)
+            assert (await recall_all(daemon, host)).why == ""
+            assert b"".join(await pieces(daemon, host)) == b"".join(LINES[:500]) + b"now and on"
+            assert is_sound(daemon, host)

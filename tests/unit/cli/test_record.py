@@ -1,11 +1,15 @@
 """The record in blocks, from its end backwards: the same lines as read from the beginning."""
 
+import os
 import random
 
 import pytest
 
-from archive_fixtures import DEVICE, Recording, change_file, make_home, record_spans
+from archive_fixtures import DEVICE, Recording, change_file, make_home, record_spans, records, write_file
+from cctm.archive.files import channel_directory, segment_path
 from cctm.archive.reader import Archive
+from cctm.archive.segment import MAGIC
+from cctm.archive.writing import STRETCH
 from cctm.cli import record as record_module
 from cctm.cli import words
 from cctm.cli.record import Record
@@ -150,3 +154,46 @@ def test_only_the_end_is_read_to_show_the_end(home, monkeypatch):
     monkeypatch.setattr(record_module, "LOOK_BACK_BYTES", 100)
     assert record.lines(0)[-1] == "line 1999"
     assert len(opened) < 30
+
+
+def test_what_was_fetched_since_is_taken_in_and_what_was_printed_since_is_not(home):
+    recording = recorded(*(b"line %d\r\n" % number for number in range(300)))
+    [log] = recording.logs
+    payloads = log.payloads
+
+    def place(number, some):
+        write_file(segment_path(home.archive, log.ref, number), MAGIC + records(some))
+
+    os.makedirs(channel_directory(home.archive, recording.channel))
+    place(1, payloads[:2])  # the grant gives the keys
+    place(STRETCH, payloads[200:290])
+    record = Record(Archive(home, DEVICE), recording.channel)
+    end = all_lines(record)
+    newest = record.lines(0)
+    assert record.extend() == record.oldest() + 1
+    assert all_lines(record) == end
+    place(STRETCH - 1, payloads[100:200])
+    place(STRETCH, payloads[200:])
+    first = record.extend()
+    assert (first > 0, record.lines(0)) == (True, newest)
+    assert len(all_lines(record)) > len(end) + 90
+    place(STRETCH - 2, payloads[2:100])
+    assert record.extend() > first
+    assert all_lines(record) == [f"line {number}" for number in range(int(end[-1].split()[1]) + 1)]
+
+
+def test_an_older_log_that_was_fetched_since_is_taken_in(home):
+    recording = recorded(*(b"line %d\r\n" % number for number in range(50)))
+    recording.begin()
+    for number in range(50, 100):
+        recording.output(b"line %d\r\n" % number)
+    older, newer = recording.logs
+    os.makedirs(channel_directory(home.archive, recording.channel))
+    write_file(segment_path(home.archive, newer.ref, 1), MAGIC + records(newer.payloads))
+    record = Record(Archive(home, DEVICE), recording.channel)
+    assert all_lines(record)[-1] == "line 99"
+    newest = record.lines(0)
+    write_file(segment_path(home.archive, older.ref, 1), MAGIC + records(older.payloads))
+    record.extend()
+    assert record.lines(0) == newest
+    assert all_lines(record) == [f"line {number}" for number in range(100)]

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+import specification
 from cctm.protocol.entry import decode_record_untrusted, encode_record
 from cctm.protocol.errors import ChainError, MalformedError, RemoteError
 from cctm.protocol.sync import messages as m
@@ -201,3 +202,13 @@ def test_what_is_no_first_entry_opens_no_log():
 )
 def test_as_many_entries_are_asked_for_as_come_to_half_a_mib(number, n_bytes, next_one):
     assert next_number(number, n_bytes) == next_one
+
+
+def test_the_limits_and_the_states_are_those_of_the_specification():
+    section = specification.section(16)
+    assert f"at first {past.FIRST_NUMBER}" in section
+    assert (past.MOST_HELD_BYTES >> 20, past.WANTED_BYTES) == (48, 2**19)
+    assert "| asked | more than 48 MiB |" in section
+    assert "about half a MiB" in section
+    table = section.split("| recall is |")[1].split("\n\n")[0].splitlines()[2:]
+    assert {line.split(" | ")[0].strip("| ") for line in table} == {state.value for state in State}
