@@ -252,7 +252,11 @@ class View:
         """How it should be served."""
         wants_raw = self.stage.serves_raw and self._wanted is not Mode.PAINTED
         fits = self.window == self.stage.size and not self._shown_over
-        return Mode.RAW if wants_raw and fits and not self._lags else Mode.PAINTED
+        if not wants_raw or not fits or self._lags:
+            return Mode.PAINTED
+        goes_on = self.mode is Mode.RAW and not self._is_stale
+        # It begins at the end of the output, where the screen has to be as well.
+        return Mode.RAW if goes_on or self.stage.shown.fold is not None else Mode.PAINTED
 
     @property
     def _shown_over(self) -> str:
@@ -261,12 +265,12 @@ class View:
 
     def _turn(self) -> None:
         """Draw everything, in the mode that is right now."""
-        self._is_stale = False
         self.mode = self.mode_now
+        self._is_stale = False
         self.feed.send(replies.Repaint(self.mode))
         if self.mode is Mode.RAW:
             recent, fold = self.stage.recent, self.stage.shown.fold
-            assert fold is not None  # attaching waited for it
+            assert fold is not None  # or it would be painted
             self._send(HOME_AND_CLEAR + dump(fold))
             self.feed.follow(recent, recent.end)
         else:
@@ -278,8 +282,8 @@ class View:
                 self._frames.soon(self, self._output_at + FRAME_S)
 
     def _painting(self) -> bytes:
-        fold = self.stage.shown.fold
-        assert fold is not None
+        fold = self.stage.shown.known
+        assert fold is not None  # attaching waited for it
         overlays = [self._row_over(self._shown_over)] if self._shown_over else []
         return self._painter.paint(fold.picture(), overlays)
 

@@ -166,6 +166,7 @@ class Downlink:
         mirror = self._mirror
         was_enrolled = mirror.joined.is_enrolled
         while mirror.ending is None:
+            await mirror.room_for_more()
             message = await connection.receive()
             match message:
                 case LiveFrom(_, data):
