@@ -32,7 +32,7 @@ from cctm.screen.sequences import (
     with_short_repeats,
 )
 from cctm.screen.skipping import without_scrolled_away
-from cctm.screen.steps import LEAST_CHARS, STEP_NS, cut, followed_ns, parts_of, read_ns
+from cctm.screen.steps import LEAST_CHARS, ODD_NS, STEP_NS, Bounds, bounds_of, cut, parts_of, read_ns
 from cctm.screen.title import Title
 
 MIN_COLS: Final = 2  # a wide character must have room
@@ -87,25 +87,27 @@ class Fold:
             return
         if not self._pending and not self.modes.margins:
             text = without_scrolled_away(text, self.rows)
-        if plain and "\x1b" not in text and not self._pending:
-            yield from self._print(text, b"")
-            self._last = self._last_printed(text)
-            return
-        outline = outlined(self._pending + text)
-        cost = followed_ns(outline, len(text), None if plain else len(text.encode()))
+        encoded = (self._pending + text).encode()
+        outline = outlined(encoded)
+        bounds = bounds_of(encoded, outline, self.cols, self.rows)
+        cost = bounds.followed if plain else bounds.followed + (len(encoded) - len(text)) * ODD_NS
         if cost <= STEP_NS:
             yield cost
-            yield from self._follow(text, outline, plain=plain)
+            yield from self._follow(text, outline, bounds, plain=plain)
             return
         for piece in cut(text, max(LEAST_CHARS, len(text) * STEP_NS // cost)):
             yield STEP_NS
-            yield from self._follow(piece, outlined(self._pending + piece), plain=plain)
+            encoded = (self._pending + piece).encode()
+            outline = outlined(encoded)
+            yield from self._follow(
+                piece, outline, bounds_of(encoded, outline, self.cols, self.rows), plain=plain
+            )
 
-    def _follow(self, text: str, outline: bytes, *, plain: bool) -> Iterator[int]:
+    def _follow(self, text: str, outline: bytes, bounds: Bounds, *, plain: bool) -> Iterator[int]:
         """Print clean *text*, *plain* if it has no marks, and follow what its sequences change.
 
         Args:
-            outline: of it, behind what is pending.
+            outline: of it, behind what is pending; so are *bounds*.
         """
         if not plain and self._clusters.many:
             yield read_ns(self.cols, self.rows)
@@ -114,16 +116,18 @@ class Fold:
             yield read_ns(self.cols, self.rows)
         cells = text if plain else self._with_clusters(text)
         text = self._pending + text
-        yield from self._print(with_short_repeats(cells, outline), outline)
+        yield from self._print(with_short_repeats(cells, outline), bounds)
         self._last = self._last_printed(text)
+        if b"\x1b" not in outline:
+            return
         end = unfinished(text)
         self._pending = bounded(text[end:])
         if changes_modes(outline):
             self.modes.feed(text[:end].encode())
             self._titles.feed(text[:end])
 
-    def _print(self, text: str, outline: bytes) -> Iterator[int]:
-        for cost, part in parts_of(text, outline, self.cols, self.rows):
+    def _print(self, text: str, bounds: Bounds) -> Iterator[int]:
+        for cost, part in parts_of(text, bounds, self.cols, self.rows):
             yield cost
             self._picture = self._screen = None
             self._emulator.feed(part)

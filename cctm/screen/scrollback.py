@@ -12,7 +12,7 @@ import avt
 from cctm.screen.fold import within_limits
 from cctm.screen.queries import without_queries
 from cctm.screen.sequences import cleaned, outlined, with_short_repeats
-from cctm.screen.steps import parts_of
+from cctm.screen.steps import bounds_of, parts_of
 
 MAX_LINES: Final = 1000
 PIECE: Final = 256  # characters: the emulator hands out what each piece pushed away, and blank lines are many
@@ -37,12 +37,13 @@ def lines_before_screen(output: bytes, cols: int, rows: int) -> bytes:
     size = within_limits(cols, rows)
     emulator = avt.Vt(*size, 0)
     text = cleaned(without_queries(output).decode("utf-8", "replace"))
-    text = with_short_repeats(text, outlined(text))
+    text = with_short_repeats(text, outlined(text.encode()))
     lines: deque[avt.Line] = deque(maxlen=MAX_LINES)
     try:
         for start in range(0, len(text), PIECE):
             piece = text[start : start + PIECE]
-            for _, part in parts_of(piece, outlined(piece), *size):
+            encoded = piece.encode()
+            for _, part in parts_of(piece, bounds_of(encoded, outlined(encoded), *size), *size):
                 _, gone = emulator.feed_str(part)
                 lines.extend(gone)
     except BaseException as error:  # what Rust panics with is no Exception

@@ -39,7 +39,7 @@ PARTS: Final = re.compile(rf"(?P<printed>[^\x00-\x1f]+)|{_SEQUENCE}|[\x00-\x1a\x
 
 # With its numbers and control characters taken out, a sequence that only sets a pen is ESC [ m.
 _INNER: Final = b"0123456789;" + bytes(code for code in range(0x20) if code not in b"\x18\x1a\x1b")
-CHANGES: Final = re.compile(rb"\x1b(?:[=>c\]]|\[[?><=!r t])")
+_CHANGES: Final = re.compile(rb"\x1b(?:[=>c\]]|\[[?><=!r t])")
 # A count of this many digits is no program's wish; and each costs as much as printing that many characters.
 _LONG_REPEAT: Final = re.compile(
     rf"\x1b[{_C0}]*+\[[{_C0}0]*+[1-9][{_C0}]*+(?:[0-9][{_C0}]*+){{3}}[{_C0}0-9;:]*+b"
@@ -52,14 +52,14 @@ def cleaned(text: str) -> str:
     return text.translate(_FORMS)
 
 
-def outlined(text: str) -> bytes:
-    """Clean *text* without numbers and control characters: one look at it tells what sequences there are."""
-    return text.encode().translate(None, _INNER)
+def outlined(encoded: bytes) -> bytes:
+    """A clean text without numbers and control characters: one look at it tells what sequences there are."""
+    return encoded.translate(None, _INNER)
 
 
 def changes_modes(outline: bytes) -> bool:
     """Whether modes or title may change in a text of this outline."""
-    return CHANGES.search(outline) is not None
+    return _CHANGES.search(outline) is not None
 
 
 def unfinished(text: str) -> int:

@@ -2,8 +2,9 @@ r"""Steps: clean text in parts, none of which takes an emulator long.
 
 Two bytes can ask for a whole screen. So what is asked for is counted, as it was measured of avt, in ns:
 
-    a character                                   40     of which a pen's sequence has several
-    a line end; a row erased, moved in, scrolled  20 for each column
+    a character                                   30     of which a pen's sequence has several
+    a line end                                    10 for each column
+    EL; ICH, DCH, ECH and the like             4; 20 for each column
     IL, DL, SU, SD                                14 for each column of so many rows
     ED                                            2.5 for each cell
     a reset                                       20 for each cell
@@ -12,7 +13,7 @@ Two bytes can ask for a whole screen. So what is asked for is counted, as it was
 
 and of what the fold itself does:
 
-    a sequence that may change modes or title  10,000
+    a sequence that may change modes or title   5,000
     a byte of an odd character's form           1,700   in a text that has marks, or C1 characters
     what an answer may need of the emulator       200   for each cell
 
@@ -24,15 +25,19 @@ began before the text is not counted. Time is linear.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from cctm.screen.mark_table import MARKS
-from cctm.screen.sequences import CHANGES
+from cctm.screen.sequences import outlined
 
 STEP_NS: Final = 8_000_000
-PART_CHARS: Final = 64 * 1024
-CHAR_NS: Final = 40
-ROW_NS: Final = 20  # for a column
+PART_CHARS: Final = 128 * 1024
+WALKED_CHARS: Final = 2048
+CHAR_NS: Final = 30
+ROW_NS: Final = 10  # for a column
+ERASED_ROW_NS: Final = 4
+INSERTED_NS: Final = 20
 MOVED_NS: Final = 14
 ERASED_TENTHS_NS: Final = 25  # for a cell
 SCREEN_NS: Final = 12
@@ -41,7 +46,7 @@ REPEAT_NS: Final = 50_000
 REPEATED_NS: Final = 170  # for a column
 RESIZED_NS: Final = 12  # for a cell of what there was, and of what there is
 READ_NS: Final = 200  # for a cell
-CHANGE_NS: Final = 10_000
+CHANGE_NS: Final = 5_000
 ODD_NS: Final = 1_700
 LEAST_CHARS: Final = 256  # in a piece of a text that is cut
 MAX_MARKS: Final = 64  # that a piece is made longer by, to end behind them
@@ -50,40 +55,69 @@ _C0: Final = "\x00-\x17\x19\x1c-\x1f"
 _OPERATION: Final = re.compile(
     rf"[\n\v\f]|\x1b[{_C0}]*(?:\[(?P<numbers>[{_C0} -?]*)(?P<final>[JKLMPSTXIZ@bhl])|(?P<kind>[c#DEM]))"
 )
-_SCROLLING: Final = "\n\v\f"
-_SCROLLS: Final = re.compile(f"[{_SCROLLING}]")
-# The commonest sequences, in an outline (sequences.py), which cost what their characters do.
-_CHEAP: Final = (b"\x1b[m", b"\x1b[H", b"\x1b[C", b"\x1b[A", b"\x1b(B", b"\x1b[G", b"\x1b[d")
+_SCROLLS: Final = re.compile(r"[\n\v\f]")
+_SCROLLING: Final = (b"\n", b"\v", b"\f")
+# The cursor is hidden and shown: printed most of what might change much.
+_BLINKS: Final = (b"\x1b[?25h", b"\x1b[?25l")
+# The commonest sequences, in an outline (sequences.py), and what they cost for a column, and for ten cells.
+_COMMON: Final = (
+    *((b"\x1b[m", 0, 0), (b"\x1b[H", 0, 0), (b"\x1b[K", ERASED_ROW_NS, 0)),
+    *((blink, 0, 0) for blink in _BLINKS),
+    *((b"\x1b[J", 0, ERASED_TENTHS_NS), (b"\x1b(B", 0, 0), (b"\x1b[C", 0, 0), (b"\x1b[A", 0, 0)),
+)
 # Alternate screens are 47, 1047, 1049; an emulator may take numbers from 65536 on modulo that.
 _CHEAP_MODE: Final = re.compile(r"\?(?:2004|2026|10(?:0\d|1[56])|\d{1,2}(?<!47))")
 
 
-def most_ns(text: str, outline: bytes, cols: int, rows: int) -> int:
-    """What clean *text* costs at most, without looking at each sequence.
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a text costs at most, in ns: an emulator that prints it; a fold that follows what it changes."""
+
+    printed: int
+    followed: int
+
+
+def bounds_of(encoded: bytes, outline: bytes, cols: int, rows: int) -> Bounds:
+    """The bounds of a clean text, by counting alone: most of what is printed is soon told to be cheap.
 
     Args:
-        outline: of the text; it may be empty if the text has no ESC.
+        outline: of the text (sequences.py).
     """
-    scrolls = sum(map(text.count, _SCROLLING))
-    least = len(text) * CHAR_NS + scrolls * cols * ROW_NS
+    known = len(encoded) * CHAR_NS + sum(map(encoded.count, _SCROLLING)) * cols * ROW_NS
     dear = max(cols * rows * RESET_NS, REPEAT_NS + cols * REPEATED_NS)
     others = outline.count(b"\x1b")
-    for cheap in _CHEAP:
-        if least + others * dear <= STEP_NS:
+    for common, for_column, for_cell in _COMMON:
+        if known + others * (dear + CHANGE_NS) <= STEP_NS:
             break
-        others -= outline.count(cheap)
-    return least + others * dear
+        if common in _BLINKS:
+            others -= encoded.count(common)
+            continue
+        count = outline.count(common)
+        others -= count
+        known += count * cols * (for_column + rows * for_cell // 10)
+    return Bounds(known + others * dear, others * CHANGE_NS)
 
 
-def parts_of(text: str, outline: bytes, cols: int, rows: int) -> Iterator[tuple[int, str]]:
-    """The parts of clean *text*, each behind what it costs."""
-    most = most_ns(text, outline, cols, rows)
-    if most <= STEP_NS and len(text) <= PART_CHARS:
-        yield most, text
-        return
+def parts_of(text: str, bounds: Bounds, cols: int, rows: int) -> Iterator[tuple[int, str]]:
+    """The parts of clean *text*, each behind what it costs an emulator."""
+    if bounds.printed <= STEP_NS and len(text) <= PART_CHARS:
+        yield bounds.printed, text
+    elif len(text) > WALKED_CHARS:  # looking at each sequence takes longer than most cost
+        middle = len(text) // 2
+        half = (
+            max(text.rfind("\x1b", 0, middle), 0) or middle
+        )  # what is cut by the end of a part is not counted
+        for part in (text[:half], text[half:]):
+            encoded = part.encode()
+            yield from parts_of(part, bounds_of(encoded, outlined(encoded), cols, rows), cols, rows)
+    else:
+        yield from _walked(text, cols, rows)
+
+
+def _walked(text: str, cols: int, rows: int) -> Iterator[tuple[int, str]]:
     start = end = cost = 0
     for place, added in _costs(text, cols, rows):
-        if start < end and (cost + added > STEP_NS or place - start > PART_CHARS):
+        if start < end and cost + added > STEP_NS:
             yield cost, text[start:end]
             start, cost = end, 0
         end = place
@@ -95,7 +129,8 @@ def _costs(text: str, cols: int, rows: int) -> Iterator[tuple[int, int]]:
     """The ends of short pieces of *text*, and what each costs."""
     at = 0
     for match in _OPERATION.finditer(text):
-        yield from _printed(at, match.start())
+        if match.start() > at:
+            yield match.start(), (match.start() - at) * CHAR_NS
         at = match.start()
         for inside in _SCROLLS.finditer(
             text, at + 1, match.end()
@@ -104,14 +139,7 @@ def _costs(text: str, cols: int, rows: int) -> Iterator[tuple[int, int]]:
             at = inside.end()
         yield match.end(), _cost(match, cols, rows) + (match.end() - at) * CHAR_NS
         at = match.end()
-    yield from _printed(at, len(text))
-
-
-def _printed(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Characters from *start* to *end*, of which a sequence may end in a part of its own."""
-    for place in range(start, end, PART_CHARS):
-        stop = min(place + PART_CHARS, end)
-        yield stop, (stop - place) * CHAR_NS
+    yield len(text), (len(text) - at) * CHAR_NS
 
 
 def _cost(match: re.Match[str], cols: int, rows: int) -> int:
@@ -130,6 +158,10 @@ def _cost(match: re.Match[str], cols: int, rows: int) -> int:
             return cols * rows * RESET_NS
         case "#":
             return cols * rows * SCREEN_NS
+        case "K":
+            return cols * ERASED_ROW_NS
+        case "@" | "P" | "X" | "I" | "Z":
+            return cols * INSERTED_NS
         case _:
             return cols * ROW_NS
 
@@ -139,18 +171,6 @@ def _count(numbers: str, rows: int) -> int:
     if not numbers:
         return 1
     return min(int(numbers), rows) if numbers.isdecimal() and len(numbers) <= 3 else rows
-
-
-def followed_ns(outline: bytes, chars: int, encoded_bytes: int | None) -> int:
-    """What it costs a fold to follow a text.
-
-    Args:
-        outline: of the text.
-        chars: it has.
-        encoded_bytes: of one that is not plain; None: it is.
-    """
-    odd = 0 if encoded_bytes is None else encoded_bytes - chars
-    return len(CHANGES.findall(outline)) * CHANGE_NS + odd * ODD_NS
 
 
 def cut(text: str, chars: int) -> Iterator[str]:

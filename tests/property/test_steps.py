@@ -17,7 +17,7 @@ from cctm.screen.dump import dump
 from cctm.screen.fold import Fold
 from cctm.screen.mark_table import MARKS
 from cctm.screen.sequences import outlined
-from cctm.screen.steps import MAX_MARKS, STEP_NS, cut, parts_of
+from cctm.screen.steps import MAX_MARKS, STEP_NS, bounds_of, cut, parts_of
 
 SIZES = st.sampled_from([(80, 24), (200, 50), (640, 200), (2, 1000), (128, 1000)])
 SCREENS = (DecMode.AltScreenBuffer, DecMode.SaveCursorAltScreenBuffer)
@@ -96,8 +96,12 @@ def asked(function, cols, rows):
             return min(function[0] or 1, rows) * cols * steps.MOVED_NS
         case Function.Rep():
             return steps.REPEAT_NS
-        case Function.Lf() | Function.Nel() | Function.Ri() | Function.El() | Function.Ich():
+        case Function.Lf() | Function.Nel() | Function.Ri():
             return cols * steps.ROW_NS
+        case Function.El():
+            return cols * steps.ERASED_ROW_NS
+        case Function.Ich():
+            return cols * steps.INSERTED_NS
         case _:
             return 0
 
@@ -107,9 +111,14 @@ def all_asked(text, parser, size):
     return [cost for function in functions if (cost := asked(function, *size))]
 
 
+def parts_at(text, size):
+    encoded = text.encode()
+    return list(parts_of(text, bounds_of(encoded, outlined(encoded), *size), *size))
+
+
 @given(floods(), SIZES)
 def test_the_parts_of_a_text_are_the_text_and_cost_what_is_told(text, size):
-    parts = list(parts_of(text, outlined(text), *size))
+    parts = parts_at(text, size)
     assert "".join(part for _, part in parts) == text
     parser = Parser()
     for told, part in parts:
@@ -122,7 +131,7 @@ def test_the_parts_of_a_text_are_the_text_and_cost_what_is_told(text, size):
 @pytest.mark.parametrize("operation", [*COSTLY, *CHEAP])
 def test_a_flood_of_anything_comes_in_parts_that_are_short(operation, size):
     text = operation * (128 * 1024 // len(operation))
-    parts = list(parts_of(text, outlined(text), *size))
+    parts = parts_at(text, size)
     assert "".join(part for _, part in parts) == text
     assert max(told for told, _ in parts) <= STEP_NS
     assert max(len(part) for _, part in parts) <= 2 * steps.PART_CHARS

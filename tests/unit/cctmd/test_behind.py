@@ -4,6 +4,7 @@ import pytest
 import trio
 import trio.testing
 
+from cctm.cctmd.backlog import SLICE_BYTES
 from cctm.cctmd.requests import answer
 from cctm.cctmd.shown import FULL_BYTES, Shown
 from cctm.cctmd.stage import Ending
@@ -146,10 +147,9 @@ async def test_sizes_that_change_without_end_take_their_turns(nursery):
 
 async def test_what_waits_is_bounded_and_let_come_again_once_it_is_folded(daemon):
     terminal, _ = await opened(daemon)
-    offset = 0
-    for data in (b"\x1bc" * 50_000, b"x" * FULL_BYTES, b"last"):
-        daemon.terminals.output(terminal.stream, offset, data)
-        offset += len(data)
+    data = b"\x1bc" * 50_000 + b"x" * (FULL_BYTES + SLICE_BYTES)
+    for start in range(0, len(data), 65536):
+        daemon.terminals.output(terminal.stream, start, data[start : start + 65536])
     assert terminal.held == Held.SCREEN.value
     await terminal.shown.live()
     assert terminal.held == ""
