@@ -106,14 +106,18 @@ class Shown:
     @property
     def fold(self) -> Fold | None:
         """The screen, while it is LIVE. It can be read: what it shows was."""
-        known = self.known
-        return known if self._state is _State.LIVE else None
+        if self._state is _State.LIVE:
+            self._catch_up()
+        return self._read() if self._state is _State.LIVE else None
 
     @property
     def known(self) -> Fold | None:
         """The screen as far as it is known; it may be behind. It can be read: what it shows was."""
         if self._state is _State.LIVE:
             self._catch_up()
+        return self._read()
+
+    def _read(self) -> Fold | None:
         if self._fold is not None:
             self._contain(lambda: self._fold and self._fold.picture())
         return self._fold
@@ -121,7 +125,9 @@ class Shown:
     @property
     def is_behind(self) -> bool:
         """Whether some of the output is not folded yet, and takes longer than one may wait for it."""
-        return self.fold is None and self._state is not _State.ASLEEP
+        if self._state is _State.LIVE:
+            self._catch_up()
+        return self._state in {_State.WAKING, _State.BEHIND}
 
     def wake(self) -> None:
         """Find out what is shown, if that is not known."""

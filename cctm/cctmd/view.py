@@ -31,6 +31,7 @@ from cctm.screen.picture import Row, Run
 LAG_BYTES: Final = 256 * 1024
 CALM_S: Final = 0.1  # without output: who fell behind is served RAW again
 NOTICE_S: Final = 3.0
+RESTS: Final = 3  # times as long as it took to paint: a screen with a pen in each cell takes long
 PART_BYTES: Final = 64 * 1024
 # Not `H J` nor `2J`: some terminals keep what these clear as scrollback.
 HOME_AND_CLEAR: Final = b"\x1b[2H\x1b[J\x1b[H\x1b[2K"
@@ -237,8 +238,10 @@ class View:
             return
         if self._is_dirty:
             self._is_dirty = False
+            began = trio.current_time()
             painting = self._painting()
-            self._next_at = trio.current_time() + pause_after(len(painting))
+            now = trio.current_time()
+            self._next_at = now + max(pause_after(len(painting)), RESTS * (now - began))
             self._send(painting)
         if self._lags:
             self._frames.soon(self, trio.current_time() + FRAME_S)
