@@ -102,7 +102,7 @@ def screen_owner(**told: Callable[..., object]) -> Owner:
         """Nothing."""
 
     known = {"level": lambda: 0, "size": lambda: (80, 24)}
-    return Owner(**(dict.fromkeys(("asked", "lost", "hold", "release"), nothing) | known | told))  # type: ignore[arg-type]
+    return Owner(**(dict.fromkeys(("asked", "lost", "drawn", "hold", "release"), nothing) | known | told))  # type: ignore[arg-type]
 
 
 class Watcher:

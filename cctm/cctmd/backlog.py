@@ -1,8 +1,8 @@
-"""Backlog: what a terminal printed while its screen is not known yet, in its order.
+"""Backlog: what a terminal printed and is not folded yet, in its order.
 
-    output, questions, sizes ─► joined to slices ─► taken one by one, when the screen is known
+    output, questions, sizes ─► joined to slices ─► taken one by one
 
-Invariant: no slice is larger than SLICE_BYTES, so that folding one keeps nobody waiting for long.
+Invariant: no slice is larger than SLICE_BYTES, so that reading one through keeps nobody waiting for long.
 """
 
 from collections import deque
@@ -10,7 +10,7 @@ from typing import Final
 
 from cctm.screen.queries import Query
 
-SLICE_BYTES: Final = 64 * 1024
+SLICE_BYTES: Final = 128 * 1024
 ITEM_BYTES: Final = 256  # what a question or a size takes at least
 
 Size = tuple[int, int]

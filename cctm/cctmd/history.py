@@ -36,7 +36,7 @@ SETTLE_S: Final = 2  # a full disk must not keep anybody from attaching
 async def history_of(daemon: Daemon, terminal: Stage, request: requests.Attach) -> bytes:
     """The lines before the screen, at most as many as are in the last `history_bytes` of the output."""
     size = min(request.history_bytes, MAX_HISTORY_BYTES)
-    fold = await terminal.shown.live()
+    fold = await terminal.shown.found()
     if request.resume is None and (size == 0 or fold.modes.alternate):
         return b""
     await _earlier_output(daemon, terminal, request.resume, size)

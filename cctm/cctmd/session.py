@@ -187,7 +187,7 @@ class Session:
         else:
             terminal = terminals.waiting()
         history = await history_of(self._daemon, terminal, request)
-        await terminal.shown.live()
+        await terminal.shown.found()
         if terminal.ending is not None:
             await self._show_ended(terminal.channel, request)
         elif not hung_up(

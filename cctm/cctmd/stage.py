@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, groupby
+from typing import Final
 
 import trio
 
@@ -32,6 +33,8 @@ from cctm.screen.fold import Fold
 from cctm.screen.queries import Query, QueryScanner, up_to_nth_query
 
 LOG = logging.getLogger(__name__)
+
+LAST_S: Final = 2.0  # in which the last output of a terminal that ended is folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Stage(ABC):
         self.viewers = Viewers(self.log_name)
         self.banner = ""  # lies over the last row as long as it is not empty
         self.ending: Ending | None = None
+        self._nursery = nursery
         self._numbers = count()
         self._scanner = QueryScanner()
         self._held_since = 0  # the offset at which the scanner began to hold something
@@ -81,6 +85,7 @@ class Stage(ABC):
                 size=lambda: self.size,
                 asked=self._asked,
                 lost=lambda: self.viewers.each(lambda viewer: viewer.draw_anew()),
+                drawn=lambda: self.viewers.each(lambda viewer: viewer.changed()),
                 hold=self._wait_for_screen,
                 release=self._screen_is_known,
             ),
@@ -127,7 +132,7 @@ class Stage(ABC):
 
     @abstractmethod
     def _wait_for_screen(self) -> None:
-        """Have no more output come than is on its way, until the screen is known."""
+        """Have no more output come than is on its way, until what waits is shown."""
 
     @abstractmethod
     def _screen_is_known(self) -> None:
@@ -243,14 +248,14 @@ class Stage(ABC):
         self.show_held()
         self.recent.restart(offset)
 
-    def begin_at(self, stream: StreamId, offset: int, size: tuple[int, int], fold: Fold) -> None:
-        """Show *fold*, which is what *stream* shows at *offset*, whatever was shown before."""
+    def begin_at(self, stream: StreamId, offset: int, size: tuple[int, int], dump: bytes) -> None:
+        """Show the *dump* of what *stream* shows at *offset*, whatever was shown before."""
         self.screen.stream = stream
         self.screen.cols, self.screen.rows = size
         self.taken = offset
         self._scanner = QueryScanner()
         self.recent.restart(offset)
-        self.shown.begin_with(fold)
+        self.shown.begin_with(size, dump)
 
     def change_size(self, cols: int, rows: int, who: bytes, *, but: Viewer | None = None) -> None:
         """The terminal has another size from here on; *but* knows."""
@@ -265,8 +270,19 @@ class Stage(ABC):
         self.tell(replies.NameChanged(name))
 
     def finish(self, ending: Ending) -> None:
-        """Nothing more will come."""
+        """Nothing more will come; who looks is told once what came is shown, if that is soon."""
         self.ending = ending
+        if self.viewers and self.shown.is_behind:
+            self._nursery.start_soon(self._tell_end, ending)
+        else:
+            self._over(ending)
+
+    async def _tell_end(self, ending: Ending) -> None:
+        with trio.move_on_after(LAST_S):
+            await self.shown.live()
+        self._over(ending)
+
+    def _over(self, ending: Ending) -> None:
         self.viewers.each(lambda viewer: viewer.terminal_ended(ending))
         self.viewers.clear()
 

@@ -48,7 +48,7 @@ class Held(Enum):
     ROOM = "disk full"
     QUOTA = "quota reached"
     FILES = "its files cannot be written, see daemon.log"
-    SCREEN = "its screen is read from its record"
+    SCREEN = "its output waits to be shown"
     FAILED = "recording failed, see daemon.log"
 
 
@@ -203,6 +203,8 @@ class Terminal(Stage):
 
     def typed(self, viewer: Viewer, data: bytes, now_us: int) -> None:
         """*viewer*, who drives, typed *data*."""
+        if self.ending is not None:
+            return
         if self.barred:
             viewer.say(self.barred)
             return
@@ -224,7 +226,8 @@ class Terminal(Stage):
     def claim(self, viewer: Viewer, window: tuple[int, int], now_us: int) -> None:
         """Whoever drives and was here last decides how large the terminal is."""
         self.resize(*self.sizing.claim(viewer, window, now_us), by=viewer)
-        self._touched(self)
+        if self.ending is None:
+            self._touched(self)
 
     def guest_typed(self, who: WriterId, data: bytes, now_us: int) -> None:
         """A guest typed *data*."""
@@ -271,7 +274,7 @@ class Terminal(Stage):
 
     def resize(self, cols: int, rows: int, *, by: Viewer | None = None) -> None:
         """Give the PTY another size; the program gets SIGWINCH."""
-        if (cols, rows) == self.size:
+        if (cols, rows) == self.size or self.ending is not None:
             return
         set_window_size(self.pty.master, cols, rows)
         self.recorder.event(lambda dt_us: Resized(dt_us, cols, rows, OWN))

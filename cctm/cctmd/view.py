@@ -31,6 +31,7 @@ from cctm.screen.picture import Picture, Row, Run
 LAG_BYTES: Final = 256 * 1024
 CALM_S: Final = 0.1  # without output: who fell behind is served RAW again
 NOTICE_S: Final = 3.0
+RESTS: Final = 3  # times as long as it took to paint: a screen with a pen in each cell takes long
 PART_BYTES: Final = 64 * 1024
 # Not `H J` nor `2J`: some terminals keep what these clear as scrollback.
 HOME_AND_CLEAR: Final = b"\x1b[2H\x1b[J\x1b[H\x1b[2K"
@@ -238,8 +239,10 @@ class View:
             return
         if self._is_dirty:
             self._is_dirty = False
+            began = trio.current_time()
             painting = self._painting()
-            self._next_at = trio.current_time() + pause_after(len(painting))
+            now = trio.current_time()
+            self._next_at = now + max(pause_after(len(painting)), RESTS * (now - began))
             self._send(painting)
         if self._lags:
             self._frames.soon(self, trio.current_time() + FRAME_S)
@@ -253,7 +256,11 @@ class View:
         """How it should be served."""
         wants_raw = self.stage.serves_raw and self._wanted is not Mode.PAINTED
         fits = self.window == self.stage.size and not self._shown_over
-        return Mode.RAW if wants_raw and fits and not self._lags else Mode.PAINTED
+        if not wants_raw or not fits or self._lags:
+            return Mode.PAINTED
+        goes_on = self.mode is Mode.RAW and not self._is_stale
+        # It begins at the end of the output, where the screen has to be as well.
+        return Mode.RAW if goes_on or self.stage.shown.fold is not None else Mode.PAINTED
 
     @property
     def _shown_over(self) -> str:
@@ -262,12 +269,12 @@ class View:
 
     def _turn(self) -> None:
         """Draw everything, in the mode that is right now."""
-        self._is_stale = False
         self.mode = self.mode_now
+        self._is_stale = False
         self.feed.send(replies.Repaint(self.mode))
         if self.mode is Mode.RAW:
             recent, fold = self.stage.recent, self.stage.shown.fold
-            assert fold is not None  # attaching waited for it
+            assert fold is not None  # or it would be painted
             self._send(HOME_AND_CLEAR + dump(fold))
             self.feed.follow(recent, recent.end)
         else:
@@ -279,8 +286,8 @@ class View:
                 self._frames.soon(self, self._output_at + FRAME_S)
 
     def _painting(self) -> bytes:
-        fold = self.stage.shown.fold
-        assert fold is not None
+        fold = self.stage.shown.known
+        assert fold is not None  # attaching waited for it
         picture = fold.picture()
         if not self._shown_over:
             self._lies_above = False

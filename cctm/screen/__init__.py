@@ -2,6 +2,7 @@
 
 fold.py         Fold(cols, rows): feed, resize, picture(), modes, title, pending: what output comes to
   sequences.py    clean text, and what of it is unfinished        title.py   the title and its stack
+  steps.py        what output costs, and that it comes in short steps
   marks.py        combining characters, kept in cells             mark_table.py   which those are
   emulator.py     what is asked of a library that keeps cells     emulators.py   which one is used
   avt_emulator.py, avt_screen.py      asciinema's                 widths.py   how wide it takes a character

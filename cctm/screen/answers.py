@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final
 
 from cctm.screen.fold import Fold
-from cctm.screen.modes import ALTERNATE
+from cctm.screen.modes import ALTERNATE, ORIGIN
 from cctm.screen.queries import Kind, Query
 
 
@@ -70,6 +70,13 @@ def answer(query: Query, fold: Fold, version: str, cell: tuple[int, int] | None 
         case _:
             found = None
     return Who.NOBODY if found is None else found
+
+
+def reads_screen(query: Query, fold: Fold) -> bool:
+    """Whether the answer may need all that the emulator keeps, which takes as long as it is large."""
+    if query.kind is Kind.STATUS:
+        return ORIGIN in fold.modes.private
+    return query.kind in {Kind.MODE, Kind.SETTING}
 
 
 def _numbers(body: bytes) -> list[int]:

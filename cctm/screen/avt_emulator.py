@@ -73,6 +73,14 @@ class AvtEmulator:
         cursor = self._vt.cursor
         return Cursor(cursor.col, cursor.row, cursor.visible)
 
+    def all_text(self) -> str:
+        """A text with all characters that are kept."""
+        try:
+            return self._vt.dump()
+        except BaseException as error:  # noqa: BLE001
+            self._survive(error)
+            return ""
+
     def screen(self) -> Screen:
         """What is kept now."""
         try:

@@ -63,3 +63,6 @@ class Emulator(Protocol):
 
     def screen(self) -> Screen:
         """What is kept now."""
+
+    def all_text(self) -> str:
+        """A text with all characters that are kept, in any order: cheaper than asking for all."""

@@ -5,11 +5,11 @@
 
 Invariants: any bytes are taken, in any pieces, and nothing raises; a fold's size is bounded by its columns and
 rows, not by what it was fed. Invalid UTF-8 becomes U+FFFD. Feeding takes as long as an emulator takes for what is
-asked of it: at worst (a full reset with every two bytes) a time in proportion to the screen's cells per byte.
+asked of it: at worst a time in proportion to the screen's cells for every two bytes. `steps` does it in short steps.
 """
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final, Self
 
@@ -32,12 +32,13 @@ from cctm.screen.sequences import (
     with_short_repeats,
 )
 from cctm.screen.skipping import without_scrolled_away
+from cctm.screen.steps import LEAST_CHARS, ODD_NS, STEP_NS, Bounds, bounds_of, cut, parts_of, read_ns
 from cctm.screen.title import Title
 
 MIN_COLS: Final = 2  # a wide character must have room
 MAX_COLS: Final = 1000
 MAX_ROWS: Final = 1000
-MAX_CELLS: Final = 250_000
+MAX_CELLS: Final = 128_000  # 640 by 200: a 4K display in characters of 6 by 10 pixels
 
 
 def within_limits(cols: int, rows: int) -> tuple[int, int]:
@@ -70,35 +71,69 @@ class Fold:
 
     def feed(self, data: bytes) -> None:
         """Take the next output."""
+        for _ in self.steps(data):
+            pass
+
+    def steps(self, data: bytes) -> Iterator[int]:
+        """Take the next output in steps, each of which is told before by what it costs, in ns (steps.py).
+
+        What is shown between them may be drawn; nothing else may be done with the fold before the last.
+        """
         text = self._decoder.decode(data)
         plain = marks.is_plain(text)
         if not plain:
             text = marks.admitted(cleaned(text))
         if not text:
             return
-        self._picture = self._screen = None
         if not self._pending and not self.modes.margins:
             text = without_scrolled_away(text, self.rows)
-        cells = text if plain else self._with_clusters(text)
-        if not self._pending and "\x1b" not in text:
-            self._emulator.feed(cells)
-            self._last = self._last_printed(text)
+        encoded = (self._pending + text).encode()
+        outline = outlined(encoded)
+        bounds = bounds_of(encoded, outline, self.cols, self.rows)
+        cost = bounds.followed if plain else bounds.followed + (len(encoded) - len(text)) * ODD_NS
+        if cost <= STEP_NS:
+            yield cost
+            yield from self._follow(text, outline, bounds, plain=plain)
             return
+        for piece in cut(text, max(LEAST_CHARS, len(text) * STEP_NS // cost)):
+            yield STEP_NS
+            encoded = (self._pending + piece).encode()
+            outline = outlined(encoded)
+            yield from self._follow(
+                piece, outline, bounds_of(encoded, outline, self.cols, self.rows), plain=plain
+            )
+
+    def _follow(self, text: str, outline: bytes, bounds: Bounds, *, plain: bool) -> Iterator[int]:
+        """Print clean *text*, *plain* if it has no marks, and follow what its sequences change.
+
+        Args:
+            outline: of it, behind what is pending; so are *bounds*.
+        """
+        if not plain and self._clusters.many:
+            yield read_ns(self.cols, self.rows)
+            self._clusters.collect(self._emulator.all_text())
+        if not plain and self._last and text[0] in MARKS:
+            yield read_ns(self.cols, self.rows)
+        cells = text if plain else self._with_clusters(text)
         text = self._pending + text
-        outline = outlined(text)
-        self._emulator.feed(with_short_repeats(cells, outline))
+        yield from self._print(with_short_repeats(cells, outline), bounds)
         self._last = self._last_printed(text)
+        if b"\x1b" not in outline:
+            return
         end = unfinished(text)
         self._pending = bounded(text[end:])
         if changes_modes(outline):
             self.modes.feed(text[:end].encode())
             self._titles.feed(text[:end])
 
+    def _print(self, text: str, bounds: Bounds) -> Iterator[int]:
+        for cost, part in parts_of(text, bounds, self.cols, self.rows):
+            yield cost
+            self._picture = self._screen = None
+            self._emulator.feed(part)
+
     def _with_clusters(self, text: str) -> str:
         """*text* with its clusters replaced, where it is printed and not part of a sequence."""
-        if self._clusters.many:
-            screen = self._emulator.screen()
-            self._clusters.collect((*screen.primary, *(screen.alternate or ())))
         if not self._pending and self._last:
             text = self._join_last(text)
         present = MARKS.intersection(text)

@@ -99,12 +99,12 @@ class Clusters:
     @property
     def many(self) -> bool:
         """Whether it is time to `collect`: many were given out since the last time, or there were too few."""
-        return self._new_since_collecting >= MAX_CLUSTERS // 4
+        return self._new_since_collecting >= MAX_CLUSTERS // 2
 
-    def collect(self, lines: Iterable[Row]) -> None:
-        """Take back the stand-ins that no cell of *lines*, all there are, holds any more."""
+    def collect(self, text: str) -> None:
+        """Take back the stand-ins that are not in *text*, in which all cells are."""
         self._new_since_collecting = 0
-        used = set(_STAND_IN.findall("".join(run.text for row in lines for run in row.runs)))
+        used = set(_STAND_IN.findall(text))
         self._stand_ins = {
             cluster: stand_in for cluster, stand_in in self._stand_ins.items() if stand_in in used
         }

@@ -94,7 +94,7 @@ class Modes:
         if last >= 0:
             data = data.replace(_SHOW, b"").replace(_HIDE, b"")
         if _ANY.search(data.translate(None, _INNER)):
-            self._apply_all(_SEQUENCE.findall(blinking))
+            self._apply_all(_SEQUENCE.findall(blinking.translate(None, _CONTROLS)))
         elif last >= 0:
             self._set(CURSOR_VISIBLE, blinking.startswith(_SHOW, last))
 
@@ -103,7 +103,7 @@ class Modes:
             # All but kitty's stack is set, not counted: of what is said again and again only the last time matters.
             found = list(dict.fromkeys(reversed(found)))[::-1]
         for one in found:
-            self._apply(*(part.translate(None, _CONTROLS) for part in one))
+            self._apply(*one)
 
     def _apply(
         self,

@@ -196,6 +196,11 @@ class PyteEmulator:
             newline=modes.LNM in screen.mode,
         )
 
+    def all_text(self) -> str:
+        """A text with all characters that are kept."""
+        screen = self.screen()
+        return "".join(run.text for row in (*screen.primary, *(screen.alternate or ())) for run in row.runs)
+
     def _rows(self, buffer: Cells) -> tuple[Row, ...]:
         return tuple(
             Row(trimmed(tuple(_runs(buffer[number], self._screen.columns))), wraps=False)

@@ -12,6 +12,7 @@ import avt
 from cctm.screen.fold import within_limits
 from cctm.screen.queries import without_queries
 from cctm.screen.sequences import cleaned, outlined, with_short_repeats
+from cctm.screen.steps import bounds_of, parts_of
 
 MAX_LINES: Final = 1000
 PIECE: Final = 256  # characters: the emulator hands out what each piece pushed away, and blank lines are many
@@ -33,14 +34,18 @@ _NAMED: Final = (*range(-8, 0), *range(52, 60))
 
 def lines_before_screen(output: bytes, cols: int, rows: int) -> bytes:
     """The lines that *output*, printed on an empty screen of that size, leaves above it."""
-    emulator = avt.Vt(*within_limits(cols, rows), 0)
+    size = within_limits(cols, rows)
+    emulator = avt.Vt(*size, 0)
     text = cleaned(without_queries(output).decode("utf-8", "replace"))
-    text = with_short_repeats(text, outlined(text))
+    text = with_short_repeats(text, outlined(text.encode()))
     lines: deque[avt.Line] = deque(maxlen=MAX_LINES)
     try:
         for start in range(0, len(text), PIECE):
-            _, gone = emulator.feed_str(text[start : start + PIECE])
-            lines.extend(gone)
+            piece = text[start : start + PIECE]
+            encoded = piece.encode()
+            for _, part in parts_of(piece, bounds_of(encoded, outlined(encoded), *size), *size):
+                _, gone = emulator.feed_str(part)
+                lines.extend(gone)
     except BaseException as error:  # what Rust panics with is no Exception
         if type(error).__name__ != "PanicException":
             raise

@@ -52,9 +52,9 @@ def cleaned(text: str) -> str:
     return text.translate(_FORMS)
 
 
-def outlined(text: str) -> bytes:
-    """Clean *text* without numbers and control characters: one look at it tells what sequences there are."""
-    return text.encode().translate(None, _INNER)
+def outlined(encoded: bytes) -> bytes:
+    """A clean text without numbers and control characters: one look at it tells what sequences there are."""
+    return encoded.translate(None, _INNER)
 
 
 def changes_modes(outline: bytes) -> bool:

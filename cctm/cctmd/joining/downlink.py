@@ -26,6 +26,7 @@ from cctm.protocol.errors import RemoteError
 from cctm.protocol.keys import WriterId, channel_id
 from cctm.protocol.sync.messages import Entries, EntryPart, Fetch, Lagged, Live, LiveFrom, Logs, Tail
 from cctm.protocol.sync.serving import Reason
+from cctm.protocol.tables import Message
 
 LOG = logging.getLogger(__name__)
 
@@ -172,7 +173,12 @@ class Downlink:
     async def _receive(self, connection: Connection) -> None:
         mirror = self._mirror
         was_enrolled = mirror.joined.is_enrolled
-        paced = Paced(connection.receive, time.thread_time)
+
+        async def receive() -> Message:
+            await mirror.room_for_more()
+            return await connection.receive()
+
+        paced = Paced(receive, time.thread_time)
         while mirror.ending is None:
             message = await paced.receive()
             match message:

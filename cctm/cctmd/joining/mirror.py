@@ -114,6 +114,8 @@ class Mirror(Stage):
         self._roles: Mapping[WriterId, Role] = {}
         self._is_named = False  # by the newest grant
         self._is_over: Ended | None = None
+        self._unheld = trio.Event()
+        self._unheld.set()
         self._on_changed = on_changed
         self._on_looked_at = on_looked_at
 
@@ -295,10 +297,10 @@ class Mirror(Stage):
         return self._roles.get(WriterId(keys.sign_public), Role.VIEWER)
 
     def _begin_at(self, keyframe: Keyframe) -> None:
-        fold = Fold.from_dump(keyframe.cols, keyframe.rows, keyframe.screen or b"")
+        size = within_limits(keyframe.cols, keyframe.rows)
         stream = keyframe.stream if keyframe.stream is not None else self.stream
         self._is_over = None
-        self.begin_at(StreamId(stream), keyframe.offset, (fold.cols, fold.rows), fold)
+        self.begin_at(StreamId(stream), keyframe.offset, size, keyframe.screen or b"")
         self._call(keyframe.name)
         self.arrived.set()
 
@@ -419,7 +421,17 @@ class Mirror(Stage):
         """What it copies is for its own machine."""
 
     def _wait_for_screen(self) -> None:
-        """What waits is bounded by what a relay sends meanwhile."""
+        if self._unheld.is_set():
+            self._unheld = trio.Event()
 
     def _screen_is_known(self) -> None:
-        """Nothing waits for it."""
+        self._unheld.set()
+
+    @property
+    def has_room_for_more(self) -> bool:
+        """Whether more of the connection should be read: not while too much of what came waits to be shown."""
+        return self._unheld.is_set()
+
+    async def room_for_more(self) -> None:
+        """Wait until more of the connection should be read."""
+        await self._unheld.wait()

@@ -7,6 +7,7 @@ from cctm.archive.finding import Fault
 from cctm.archive.fold import Hole
 from cctm.archive.reader import Archive
 from cctm.archive.verify import verify_channel
+from cctm.cctmd import shown
 from cctm.cctmd.history import last_output
 from cctm.cctmd.joining import banner
 from cctm.cctmd.requests import answer, list_rows
@@ -330,3 +331,22 @@ async def test_who_is_there_is_the_host_and_whom_the_host_names(tmp_path, relay)
         assert people.rows[0].since_us == 0  # a guest is not told when the host came
         assert people.rows[1].since_us > 0
         assert (people.you, people.holder) == (mirror.joined.keys.sign_public, None)
+
+
+async def test_of_a_joined_terminal_that_prints_what_takes_long_no_more_is_read_and_nothing_is_lost(
+    tmp_path, relay, monkeypatch
+):
+    monkeypatch.setattr(shown, "FULL_BYTES", 1024)
+    host = SharingHost(relay.address)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        mirror.join(Watcher())
+        await host.resizes(640, 200)
+        await host.prints(b"\x1bc" * 1000)
+        await until(lambda: not mirror.has_room_for_more)
+        await host.prints(b"after")
+        assert len(list_rows(daemon, 0)) == 1
+        assert mirror.shown.is_behind
+        assert row(mirror) is None
+        await until(lambda: row(mirror) == "after")
+        assert mirror.has_room_for_more

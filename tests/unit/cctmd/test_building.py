@@ -21,6 +21,7 @@ from cctm.screen.dump import dump
 from cctm.screen.fold import Fold
 from cctm.screen.picture import text_of
 from cctm.screen.queries import query_of
+from cctm.screen.steps import CHAR_NS, STEP_NS
 from daemon_parts import opened, running_daemon, screen_owner
 
 OURS, OTHER = StreamId(b"a" * 16), StreamId(b"b" * 16)
@@ -214,7 +215,7 @@ async def test_what_comes_while_what_waited_is_folded_comes_behind_it(nursery):
     assert rows == [1, 3]
 
 
-async def test_what_waited_is_folded_in_slices_between_which_others_are_served(nursery):
+async def test_what_waited_is_folded_a_turns_worth_at_a_time_between_which_others_are_served(nursery):
     record = Record(b"")
     one = Shown("work", None, record.build, screen_owner(), nursery)
     one.wake()
@@ -230,7 +231,7 @@ async def test_what_waited_is_folded_in_slices_between_which_others_are_served(n
     record.go_on.set()
     nursery.start_soon(other)
     await one.live()
-    assert len(turns) >= 40
+    assert len(turns) >= 40 * SLICE_BYTES * CHAR_NS // STEP_NS
 
 
 async def test_when_too_much_waits_no_more_is_let_come_until_it_is_folded(nursery):
@@ -253,8 +254,8 @@ async def full(daemon):
     """A terminal that has printed too much while its screen is read, and the record that it is read from."""
     terminal, _ = await opened(daemon)
     record = Record(b"")
-    terminal.shown._fold, terminal.shown._build = None, record.build
-    terminal.shown._live = trio.Event()
+    nursery = daemon.services.nursery
+    terminal.shown = Shown(terminal.log_name, None, record.build, terminal.shown._owner, nursery)
     terminal.shown.wake()
     for start in range(0, FULL_BYTES + 1, SLICE_BYTES):
         daemon.terminals.output(terminal.stream, start, b"\n" * SLICE_BYTES)

@@ -386,3 +386,25 @@ async def test_a_raw_client_sees_what_is_printed_among_more_questions_than_are_r
     printed(terminal, b"".join(b"%d\x1b[c\r\n" % number for number in range(MAX_HOLES + 1)))
     await client.sees(*[str(number) for number in range(MAX_HOLES - 22, MAX_HOLES + 1)], "")
     assert client.shown.picture() == terminal.shown.fold.picture()
+
+
+async def test_whoever_attaches_to_one_that_is_behind_is_painted_until_it_is_level(daemon, attach):
+    terminal, _ = await opened(daemon)
+    terminal.resize(640, 200)
+    daemon.terminals.output(terminal.stream, 0, b"\x1bc" * 100 + b"level")
+    client = attach(terminal, window=(640, 200))
+    assert terminal.shown.is_behind
+    await client.is_served(Mode.PAINTED, Mode.RAW)
+    await client.sees("level")
+
+
+async def test_whoever_is_served_raw_is_so_though_the_screen_is_behind(daemon, attach):
+    terminal, _ = await opened(daemon)
+    terminal.resize(640, 200)
+    client = attach(terminal, window=(640, 200))
+    daemon.terminals.output(terminal.stream, 0, b"\x1bc" * 100 + b"printed")
+    assert terminal.shown.is_behind
+    client.view.fit()
+    await client.sees("printed")
+    await terminal.shown.live()
+    assert client.modes == [Mode.RAW]
