@@ -30,7 +30,7 @@ SECOND = LinkRow(
     CHANNEL, "build", b"\xa1" * 31 + b"\0", Role.VIEWER, 2**62, 0, "other", "reconnecting: \x1b[31m"
 )
 THIRD = FIRST._replace(link=b"\xc1" * 32, guests=1)
-OWED = LinkRow(CHANNEL, "build", b"", 0, None, 0, "", "revoked, and a relay does not know yet")
+OWED = LinkRow(CHANNEL, "build", b"", 0, None, 0, "", "a relay has not heard of what was revoked")
 ANA = PersonRow(b"\xb1" * 32, "ana", Role.DRIVER, FIRST.link, 1, 5_500_000, 4_321)
 HOST = PersonRow(b"", "", Role.OWNER, b"", 1, None, None)
 TWIN = ANA._replace(who=b"\xb2" * 32, role=Role.VIEWER, idle_us=0, round_trip_us=123_456)
@@ -328,7 +328,8 @@ def test_that_its_relay_does_not_know_yet_is_said(cctm, daemon):
     daemon.replies[requests.AskShares] = replies.Shares([FIRST, OWED])
     assert cctm("unshare", "build")[2] == (
         "Revoked 1 link and removed 2 guests. What they have seen, they have seen."
-        " But it is revoked, and a relay does not know yet. It is told once it is reached: `cctm shares` tells.\n"
+        " But a relay has not heard of what was revoked. Nothing new goes there, and it is told once it is back: see"
+        " `cctm shares`.\n"
     )
 
 
