@@ -133,9 +133,11 @@ class Store:
             await self._written.wait()
 
     async def settle(self) -> None:
-        """Wait until all that waits now is written."""
-        while self._waiting or self._is_writing:
-            await self._written.wait()
+        """Wait until all that waits now is written; what is asked for meanwhile is not waited for."""
+        if self._waiting or self._is_writing:
+            is_written = trio.Event()
+            self._submit(_Write(lambda _: None, lambda _: is_written.set(), 0, 0))
+            await is_written.wait()
 
     async def run(self) -> None:
         """Write what comes."""

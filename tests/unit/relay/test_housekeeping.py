@@ -1,16 +1,20 @@
 """cctm.relay.housekeeping: what time does."""
 
 import trio
+import trio.testing
 
 from cctm.protocol.admission import CLOSED_US
+from cctm.protocol.keys import channel_id
 from cctm.protocol.sync import messages as m
 from cctm.relay.housekeeping import go_round
 from cctm.relay.options import Options
+from cctm.relay.store import Maker
 from relay_parts import HOST_RECORDS, LOG, access, relay_parts
-from samples import CHANNEL
+from samples import CHANNEL, MEMBER
 
 DAY_US = 86_400 * 1_000_000
 SIZE = len(HOST_RECORDS)
+OTHER = channel_id(MEMBER.public)
 
 
 async def rounds(parts, days):
@@ -109,3 +113,20 @@ async def test_a_list_that_names_nobody_deletes_nothing(tmp_path):
         await all_left(parts)
         await parts.relay.rooms.remove_closed()
         assert await parts.relay.store.channel(CHANNEL) is not None
+
+
+async def test_somebody_who_never_stops_writing_keeps_nobody_else_from_coming_in(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await owner.send(m.Access(access({}, 2, CLOSED_US)))
+        await owner.expect(m.AccessStored)
+        owner.socket.close()
+        await all_left(parts)
+
+        def write(_outcome=None):
+            parts.relay.store.put_access(OTHER, b"", Maker(0, None, by_invite=False), write)
+
+        write()
+        with trio.fail_after(20):
+            await parts.relay.rooms.remove_closed()
+            await parts.open()
