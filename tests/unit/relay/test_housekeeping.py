@@ -115,6 +115,25 @@ async def test_a_list_that_names_nobody_deletes_nothing(tmp_path):
         assert await parts.relay.store.channel(CHANNEL) is not None
 
 
+async def test_whoever_is_refused_and_does_not_take_it_keeps_nothing_from_being_deleted(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await owner.send(m.Access(access({}, 2, CLOSED_US)))
+        await owner.expect(m.AccessStored)
+        owner.socket.close()
+        await all_left(parts)
+        kicked = await parts.connect(MEMBER, most=0)
+        await kicked.socket.send(kicked.machine.begin())
+        proof, _ = kicked.machine.receive_untrusted(await kicked.socket.receive())
+        await kicked.socket.send(proof)
+        while not any(parts.relay.metrics.refused.values()):
+            await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()
+        assert parts.relay.metrics.connections == 1
+        await parts.relay.rooms.remove_closed()
+        assert await parts.relay.store.channel(CHANNEL) is None
+
+
 async def test_somebody_who_never_stops_writing_keeps_nobody_else_from_coming_in(tmp_path):
     async with relay_parts(tmp_path) as parts:
         owner = await made(parts)
