@@ -195,7 +195,8 @@ class Past:
                 self._numbers[channel] = max(1, number // FEWER)  # it may be a slow line
                 raise _StopError(SILENT)
             case Absent():
-                is_shared = any(secret.number == 1 for secret in secrets)
+                # Of a log that was shared, all was: a relay that has its beginning lacks, or withholds, the rest.
+                is_shared = gap.floor > 0 or any(secret.number == 1 for secret in secrets)
                 raise _StopError(ABSENT if is_shared else NOT_SHARED)
             case Excess():
                 self._numbers[channel] = max(1, number // FEWER)
