@@ -1,6 +1,8 @@
 """Links to terminals that have ended: listed, expired, revoked, and deleted with the record."""
 
 import pytest
+import trio
+import trio.testing
 
 from cctm.cctmd.services import RefusedError, wait_for
 from cctm.cctmd.stage import Ending
@@ -104,3 +106,16 @@ async def test_a_deleted_terminal_that_was_never_shared_is_owed_to_nobody(daemon
     await daemon.terminals.all_concluded()
     await daemon.sharing.forget(terminal.channel)
     assert daemon.sharing.debts.all == []
+
+
+async def test_a_record_that_is_deleted_while_a_link_of_it_expires_is_closed_all_the_same(daemon):
+    at_us = daemon.services.clock.wall + HOUR_US
+    channel = await ended(daemon, at_us, None)
+    async with trio.open_nursery() as nursery, daemon.sharing.ended.lock:
+        nursery.start_soon(daemon.sharing.forget, channel)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(daemon.sharing.ended.expire, at_us)
+        await trio.testing.wait_all_tasks_blocked()
+    assert debt(daemon, channel).is_closed
+    assert await stored(daemon, channel) == NOBODY
+    assert channel not in daemon.sharing.ended.members
