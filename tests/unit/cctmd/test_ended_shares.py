@@ -66,6 +66,15 @@ async def test_a_link_of_an_ended_terminal_expires(daemon):
     assert not debt(daemon, channel).is_closed
 
 
+async def test_a_link_of_a_terminal_of_which_nothing_else_can_be_read_expires_too(daemon):
+    at_us = daemon.services.clock.wall + HOUR_US
+    channel = await ended(daemon, at_us)
+    del daemon.terminals.abouts[channel]
+    await daemon.sharing.ended.expire(at_us)
+    (one,) = daemon.sharing.debts.of(channel)
+    assert (one.name, one.access.is_closed) == ("", True)
+
+
 async def test_the_last_link_of_an_ended_terminal_closes_it(daemon):
     channel = await ended(daemon, None)
     await daemon.sharing.unshare(requests.Unshare("work", b""))
