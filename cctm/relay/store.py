@@ -190,6 +190,9 @@ class Store:
     async def idle(self, before_s: int, most: int) -> list[ChannelId]:
         return await self._read(lambda database: database.idle(before_s, most))
 
+    async def closed(self) -> list[ChannelId]:
+        return await self._read(lambda database: database.closed())
+
     async def _read(self, query: Callable[[Database], T]) -> T:
         return await trio.to_thread.run_sync(partial(self._read_here, query), limiter=self._reading)
 

@@ -1,5 +1,6 @@
 """cctm.relay.housekeeping: what time does."""
 
+import pytest
 import trio
 import trio.testing
 
@@ -29,6 +30,13 @@ async def made(parts):
     await owner.append(LOG, 0, HOST_RECORDS)
     await owner.stored(SIZE)
     return owner
+
+
+async def listed(owner, version, **more):
+    """Have the relay store a list."""
+    await owner.send(m.Access(access(version=version, **more)))
+    while await owner.expect(m.AccessStored) != m.AccessStored(version):
+        continue
 
 
 async def all_left(parts):
@@ -86,6 +94,33 @@ async def test_what_its_owner_closed_is_deleted_once_nobody_uses_it(tmp_path):
         await parts.relay.rooms.remove_closed()
         assert await parts.relay.store.channel(CHANNEL) is None
         assert parts.relay.metrics.stored_bytes == 0
+
+
+async def test_what_was_closed_before_the_relay_ended_is_deleted_by_the_next(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await listed(owner, 2, members={}, expires_us=CLOSED_US)
+    async with relay_parts(tmp_path) as parts:
+        await rounds(parts, 0)
+        assert await parts.relay.store.channel(CHANNEL) is None
+
+
+@pytest.mark.parametrize("more", [{}, {"members": {}}, {"expires_us": CLOSED_US}])
+async def test_what_is_not_closed_stays_behind_a_round(tmp_path, more):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await listed(owner, 2**62, **more)
+        owner.socket.close()
+        await all_left(parts)
+        await rounds(parts, 0)
+        assert await parts.relay.store.channel(CHANNEL) is not None
+
+
+async def test_the_largest_list_that_closes_is_found(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await listed(owner, 2**63 - 1, members={}, expires_us=CLOSED_US)
+        assert await parts.relay.store.closed() == [CHANNEL]
 
 
 async def test_what_is_opened_again_before_it_was_deleted_stays(tmp_path):
