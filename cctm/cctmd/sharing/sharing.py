@@ -133,7 +133,7 @@ class Sharing:
         current = terminal.recorder.log
         shared.known([known for known in stored if known[0] != current])
         # An earlier share may have shown any of them: also the current one, and one that is not yet noted.
-        shared.own([*(log.ref for log in files.logs), *([] if current is None else [current])])
+        shared.logs.own([*(log.ref for log in files.logs), *([] if current is None else [current])])
         shared.attach()
         self._shared[terminal.channel] = shared
         return shared
