@@ -28,6 +28,7 @@ from cctm.cctmd.once import Once
 from cctm.cctmd.recorder import ChannelKeys, Owed
 from cctm.cctmd.services import RefusedError, Services, wait_for
 from cctm.cctmd.sharing.debts import LIKELY, Debts
+from cctm.cctmd.sharing.enlisting import Enlisting
 from cctm.cctmd.sharing.last_seen import LastSeen
 from cctm.cctmd.sharing.own_logs import OwnLogs
 from cctm.cctmd.sharing.roster import roster_of, without_barred
@@ -35,7 +36,7 @@ from cctm.cctmd.terminal import Terminal
 from cctm.protocol.access import Role
 from cctm.protocol.admission import sign_access
 from cctm.protocol.control.values import FloorAction, Reason
-from cctm.protocol.errors import CctmError, LocalError
+from cctm.protocol.errors import CctmError
 from cctm.protocol.events import Control, Joined, Left
 from cctm.protocol.keys import SEED_BYTES, EpochSecret, LogId, WriterId
 from cctm.protocol.live.decisions import (
@@ -53,13 +54,11 @@ from cctm.protocol.live.decisions import (
 )
 from cctm.protocol.live.gate import Gate
 from cctm.protocol.live.messages import Why, seal_farewell
-from cctm.protocol.members import Guest, Members
+from cctm.protocol.members import Members
 from cctm.screen.fold import within_limits
 
 LOG = logging.getLogger(__name__)
 
-ENLISTING_S: Final = 0.2  # those who enrol within it get one grant
-MOST_ENLISTING: Final = 64
 LAST_S: Final = 30.0  # for the relay to take what is left, once it is over
 
 
@@ -75,7 +74,9 @@ class Shared:
         self.lock = trio.Lock()  # held by whoever changes the members
         self.finished = trio.Event()
         self.expiring = Once()
-        self._refusing = Once()
+        self.enlisting = Enlisting(
+            terminal, self.lock, lambda members: self.change(members, owed=Owed.GRANT, rotates=False)
+        )
         self._services = services
         self._debts = debts
         self._scope = trio.CancelScope()
@@ -83,8 +84,6 @@ class Shared:
         self.seen = LastSeen(keys.channel, services, lambda: self.members)
         self._roster: dict[WriterId, Member] = {}
         self._barred: set[WriterId] = set()  # were taken from the list, which may not be on disk
-        self._enlisting: list[Enlist] = []
-        self._enlists = trio.Event()
         self._over = trio.Event()  # the terminal ended, or nobody is left
         self._read_roster(keys.members)
         self.gate = Gate(keys.channel, keys.writer, self._roster.get, os.urandom)
@@ -107,7 +106,7 @@ class Shared:
         with self._scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.uplink.run)
-                nursery.start_soon(self._enlist)
+                nursery.start_soon(self.enlisting.run)
                 nursery.start_soon(self.seen.run)
                 nursery.start_soon(self._see_the_end)
                 await self._over.wait()
@@ -240,40 +239,6 @@ class Shared:
         for who in whom:
             self.uplink.live(who, seal_farewell(self._keys.writer, self._keys.channel, who, why))
 
-    async def _enlist(self) -> None:
-        """Let in whoever enrolled, those who come together at once."""
-        while True:
-            await self._enlists.wait()
-            await trio.sleep(ENLISTING_S)
-            self._enlists = trio.Event()
-            waiting, self._enlisting = self._enlisting, []
-            async with self.lock:
-                await self._let_in(waiting)
-
-    async def _let_in(self, waiting: Sequence[Enlist]) -> None:
-        members = self.members
-        if self.terminal.ending is not None:  # no grant can name them
-            return
-        for enlist in waiting:
-            try:
-                members = members.with_newcomer(
-                    Guest(enlist.sign_key, enlist.box_key, enlist.link, enlist.label)
-                )
-            except LocalError as error:
-                self._refuse(enlist.label, error)
-        if members != self.members:
-            self._refusing.went_well()
-            try:
-                await self.change(members, owed=Owed.GRANT, rotates=False)
-            except (OSError, CctmError):
-                LOG.exception("terminal %s: guests cannot be let in", self.terminal.log_name)
-
-    def _refuse(self, label: str, error: LocalError) -> None:
-        """Whoever has a link asks again and again; the host's user hears of it once."""
-        if self._refusing.is_new(str(error)):
-            LOG.info("terminal %s: a guest is not let in: %s", self.terminal.log_name, error)
-            self.terminal.say(f"{label} is not let in: {error}. `cctm who` lists those who are.")
-
     # --- what the relay brings (uplink's Host)
 
     def known_logs(self) -> Collection[LogId]:
@@ -344,9 +309,7 @@ class Shared:
             case Fit(who, cols, rows):
                 terminal.guest_window(who, within_limits(cols, rows))
             case Enlist():
-                if len(self._enlisting) < MOST_ENLISTING:
-                    self._enlisting.append(decision)
-                    self._enlists.set()
+                self.enlisting.wants(decision)
             case Request(who):
                 terminal.say(f"{self.label_of(who)} asks for the keyboard: Ctrl+B r gives it.")
             case Hold(holder):
