@@ -23,7 +23,7 @@ SECOND = LinkRow(
     CHANNEL, "build", b"\xa1" * 31 + b"\0", Role.VIEWER, 2**62, 0, "other", "reconnecting: \x1b[31m"
 )
 THIRD = FIRST._replace(link=b"\xc1" * 32, guests=1)
-OWED = LinkRow(CHANNEL, "build", b"", 0, None, 0, "", "revoked, and a relay does not know yet")
+OWED = LinkRow(CHANNEL, "build", b"", 0, None, 0, "", "a relay has not heard of what was revoked")
 ANA = PersonRow(b"\xb1" * 32, "ana", Role.DRIVER, FIRST.link, 1, 5_500_000, 4_321)
 HOST = PersonRow(b"", "", Role.OWNER, b"", 1, None, None)
 TWIN = ANA._replace(who=b"\xb2" * 32, role=Role.VIEWER, idle_us=0, round_trip_us=123_456)

@@ -68,7 +68,7 @@ def say_owed(client: Client, target: str) -> str:
     rows = client.ask(requests.AskShares(target), replies.Shares).rows
     state = next((words.printable(row.state) for row in rows if not row.link), "")
     return (
-        f" But it is {state.rstrip('.')}. It is told once it is reached: `cctm shares` tells."
+        f" But {state.rstrip('.')}. Nothing new goes there, and it is told once it is back: see `cctm shares`."
         if state
         else ""
     )

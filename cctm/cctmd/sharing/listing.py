@@ -47,7 +47,7 @@ def link_rows(
 
 def owed_row(debt: Debt, why: str) -> replies.LinkRow:
     """That a relay does not know yet whom to let in no more, and why."""
-    state = f"revoked, and {debt.relay or OWN_RELAY} does not know yet" + (f": {why}" if why else "")
+    state = f"{debt.relay or OWN_RELAY} has not heard of what was revoked" + (f": {why}" if why else "")
     return replies.LinkRow(debt.channel, debt.name, b"", 0, None, 0, "", state)
 
 

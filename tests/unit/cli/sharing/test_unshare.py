@@ -84,7 +84,8 @@ def test_that_its_relay_does_not_know_yet_is_said(cctm, daemon):
     daemon.replies[requests.AskShares] = replies.Shares([FIRST, OWED])
     assert cctm("unshare", "build")[2] == (
         "Revoked 1 link and removed 2 guests. What they have seen, they have seen."
-        " But it is revoked, and a relay does not know yet. It is told once it is reached: `cctm shares` tells.\n"
+        " But a relay has not heard of what was revoked. Nothing new goes there, and it is told once it is back: see"
+        " `cctm shares`.\n"
     )
 
 
