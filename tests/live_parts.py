@@ -31,6 +31,11 @@ def who(keys):
     return WriterId(keys.sign_public)
 
 
+def guest(name):
+    """Keys of somebody who is not enrolled."""
+    return DeviceKeys.from_seed(drawn(f"guest {name}"))
+
+
 class Draw:
     """Bytes that look random and never come twice."""
 

@@ -256,3 +256,32 @@ def forked(host, seq):
         other.output(b"otherwise")
     assert other.log == host.writers[0].log
     return other.records[other.log][seq]
+
+
+def shared(outputs=2):
+    host = Host()
+    host.begin()
+    for number in range(outputs):
+        host.output(b"%d " % number)
+    return host
+
+
+def reading(host):
+    relay = PureRelay(host)
+    reader = Reader()
+    reader.connect(relay)
+    return reader, relay
+
+
+def later(host, relay, reader):
+    """The relay has what the host wrote since, and sends it of the log that is followed."""
+    log = reader.follower.known.log
+    first = len(relay.has[log])
+    relay.update()
+    if relay.has[log][first:]:
+        reader.take(m.Entries(log, first, relay.has[log][first:]))
+
+
+def announced(host, relay, reader):
+    relay.update()
+    reader.take(m.Logs([relay.row(host.log)], more=False))

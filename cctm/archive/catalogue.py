@@ -17,34 +17,13 @@
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Final
 
 from cctm.home import HomeError
-from cctm.protocol.codec import (
-    decode_untrusted,
-    encode,
-    expect_array,
-    expect_exactly,
-    expect_fields,
-    expect_int,
-)
+from cctm.protocol.codec import expect_exactly
 from cctm.protocol.errors import MalformedError, OpenError
-from cctm.protocol.events import How
-from cctm.protocol.keys import (
-    HASH_BYTES,
-    PUBLIC_BYTES,
-    SEED_BYTES,
-    STREAM_BYTES,
-    ChannelId,
-    Digest,
-    EpochSecret,
-    LogId,
-    StreamId,
-    WriterId,
-)
+from cctm.protocol.keys import HASH_BYTES, SEED_BYTES, ChannelId, EpochSecret, WriterId
 from cctm.protocol.members import NOBODY, Members, decode_members_untrusted, encode_members
 from cctm.protocol.seal import unwrap, wrap
 from cctm.protocol.sizes import NONCE_BYTES
@@ -53,7 +32,16 @@ from .about import About, State, decode_about_untrusted, encode_about
 from .database import CatalogueDamagedError, CatalogueMissingError, Database
 from .debts import Debt, decode_debt_untrusted, encode_debt, relay_id
 from .joined import Joined, decode_joined_untrusted, encode_joined
-from .segment import LogRef
+from .places import (
+    Checkpoint,
+    Ended,
+    KeyframePlace,
+    checkpoint_row,
+    checkpoint_untrusted,
+    keyframe_row,
+    keyframe_untrusted,
+)
+from .seen import decode_seen_untrusted, encode_seen
 
 __all__ = [
     "About",
@@ -68,46 +56,6 @@ __all__ = [
     "decode_about_untrusted",
     "encode_about",
 ]
-
-_SEEN_BYTES: Final = 1 << 20
-
-Ended = tuple[How, int]  # as in `Closed`: how, code
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """How far a log is known: *size* entries, the newest of which hashes to *head*.
-
-    The next record begins at byte *position* of segment number *segment*, or in a later segment.
-    *stream_offset*: where the next output of *stream*, the stream in force, goes on. *ended*: how its program
-    ended, if it has, and the code.
-    """
-
-    ref: LogRef
-    size: int
-    head: Digest
-    stream: StreamId | None
-    stream_offset: int
-    segment: int
-    position: int
-    ended: Ended | None
-
-    @property
-    def closed(self) -> bool:
-        """Whether the program of *stream* has ended."""
-        return self.ended is not None
-
-
-@dataclass(frozen=True, slots=True)
-class KeyframePlace:
-    """Where the keyframe that is entry *seq* lies, and how much output of *stream* it stands for."""
-
-    ref: LogRef
-    seq: int
-    segment: int
-    position: int
-    stream: StreamId | None
-    stream_offset: int
 
 
 class Catalogue:
@@ -252,11 +200,9 @@ class Catalogue:
         row = self._database.row("SELECT wrapped FROM shares WHERE channel = ?", (channel,))
         if row is None:
             return NOBODY
-        try:
+        with _damage():
             plain = unwrap(self._wrap_key, "cctm wrap shares", (channel,), row[0])
             return decode_members_untrusted(plain, channel)
-        except (OpenError, MalformedError) as error:
-            raise CatalogueDamagedError from error
 
     def shared(self) -> dict[ChannelId, Members]:
         """Every channel that is shared, and with whom; those whose row does not open are left out."""
@@ -268,7 +214,7 @@ class Catalogue:
 
     def put_seen(self, channel: ChannelId, seen: Mapping[WriterId, int]) -> None:
         """Remember when guests of *channel* were last here, by the wall clock."""
-        wrapped = self._wrap("cctm wrap seen", (channel,), encode(sorted(seen.items())))
+        wrapped = self._wrap("cctm wrap seen", (channel,), encode_seen(seen))
         self._database.write("INSERT OR REPLACE INTO seen VALUES (?, ?)", (channel, wrapped))
 
     def seen(self, channel: ChannelId) -> dict[WriterId, int]:
@@ -277,11 +223,7 @@ class Catalogue:
         if row is None:
             return {}
         try:
-            listed = expect_array(
-                decode_untrusted(unwrap(self._wrap_key, "cctm wrap seen", (channel,), row[0]), _SEEN_BYTES)
-            )
-            pairs = [expect_fields(item, 2) for item in listed]
-            return {WriterId(expect_exactly(who, PUBLIC_BYTES)): expect_int(at) for who, at in pairs}
+            return decode_seen_untrusted(unwrap(self._wrap_key, "cctm wrap seen", (channel,), row[0]))
         except (OpenError, MalformedError):
             return {}
 
@@ -323,10 +265,8 @@ class Catalogue:
         row = self._database.row("SELECT wrapped FROM joined WHERE channel = ?", (channel,))
         if row is None:
             return None
-        try:
+        with _damage():
             return decode_joined_untrusted(unwrap(self._wrap_key, "cctm wrap joined", (channel,), row[0]))
-        except (OpenError, MalformedError) as error:
-            raise CatalogueDamagedError from error
 
     def is_joined(self, channel: ChannelId) -> bool:
         """Whether *channel* is somebody else's, also if no more can be read."""
@@ -341,57 +281,32 @@ class Catalogue:
     def put_checkpoint(self, known: Checkpoint) -> None:
         self._database.write(
             "INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(known.ref.channel, known.ref.log, known.ref.generation, known.size, known.head),
-                *(known.stream, known.stream_offset, known.segment, known.position),
-                *((None, None) if known.ended is None else (int(known.ended[0]), known.ended[1])),
-            ),
+            checkpoint_row(known),
         )
 
     def checkpoints(self, channel: ChannelId) -> list[Checkpoint]:
         """Of all logs of *channel*, in the order of (generation, log)."""
         rows = self._database.rows(
-            "SELECT log, generation, size, head, stream, stream_offset, segment, position, how, code"
-            " FROM logs"
-            " WHERE channel = ? ORDER BY generation, log",
+            "SELECT * FROM logs WHERE channel = ? ORDER BY generation, log",
             (channel,),
         )
-        return [
-            Checkpoint(
-                LogRef(channel, LogId(log), generation),
-                size,
-                Digest(_exactly(head, HASH_BYTES)),
-                _stream(stream),
-                offset,
-                segment,
-                position,
-                _ended(how, code),
-            )
-            for log, generation, size, head, stream, offset, segment, position, how, code in rows
-        ]
+        with _damage():
+            return [checkpoint_untrusted(channel, row) for row in rows]
 
     def put_keyframe(self, place: KeyframePlace) -> None:
         self._database.write(
             "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(place.ref.channel, place.ref.log, place.seq, place.ref.generation),
-                *(place.segment, place.position, place.stream, place.stream_offset),
-            ),
+            keyframe_row(place),
         )
 
     def keyframes(self, channel: ChannelId) -> list[KeyframePlace]:
         """In the order of (generation, log, seq)."""
         rows = self._database.rows(
-            "SELECT log, generation, seq, segment, position, stream, stream_offset FROM keyframes"
-            " WHERE channel = ? ORDER BY generation, log, seq",
+            "SELECT * FROM keyframes WHERE channel = ? ORDER BY generation, log, seq",
             (channel,),
         )
-        return [
-            KeyframePlace(
-                LogRef(channel, LogId(log), generation), seq, segment, position, _stream(stream), offset
-            )
-            for log, generation, seq, segment, position, stream, offset in rows
-        ]
+        with _damage():
+            return [keyframe_untrusted(channel, row) for row in rows]
 
     # -- beneath
 
@@ -399,33 +314,18 @@ class Catalogue:
         return wrap(self._wrap_key, purpose, context, plain, os.urandom(NONCE_BYTES))
 
     def _unwrap(self, purpose: str, context: tuple[bytes | int, ...], wrapped: bytes, size: int) -> bytes:
-        try:
-            return _exactly(unwrap(self._wrap_key, purpose, context, wrapped), size)
-        except OpenError as error:
-            raise CatalogueDamagedError from error
+        with _damage():
+            return expect_exactly(unwrap(self._wrap_key, purpose, context, wrapped), size)
 
     def _open_about(self, channel: bytes, sealed: bytes) -> About:
-        try:
+        with _damage():
             return decode_about_untrusted(unwrap(self._wrap_key, "cctm wrap about", (channel,), sealed))
-        except (OpenError, MalformedError) as error:
-            raise CatalogueDamagedError from error
 
 
-def _exactly(value: object, size: int) -> bytes:
+@contextlib.contextmanager
+def _damage() -> Iterator[None]:
+    """What does not open, or is not what we write, was damaged."""
     try:
-        return expect_exactly(value, size)
-    except MalformedError as error:
-        raise CatalogueDamagedError from error
-
-
-def _stream(value: object) -> StreamId | None:
-    return None if value is None else StreamId(_exactly(value, STREAM_BYTES))
-
-
-def _ended(how: int | None, code: int | None) -> Ended | None:
-    if how is None or code is None:
-        return None
-    try:
-        return How(how), code
-    except ValueError as error:
+        yield
+    except (OpenError, MalformedError) as error:
         raise CatalogueDamagedError from error

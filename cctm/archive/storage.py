@@ -20,9 +20,9 @@ When is there a sync? At once, if the last one is 100 ms ago or somebody waits; 
 when 1 MiB waits (of what the appender counts: the keeper holds plain bytes, of which a record may be a
 tenth).
 
-Longer than other modules: it is one thread's loop over the same few lists. Syncing, stalling, parking and removing
-each change what the others may do next, and are only seen to be right side by side; what could be told apart is in
-`writing` (files) and `disk` (calls).
+It is one thread's loop over the same few lists: syncing, stalling, parking and removing each change what the others may
+do next, and are only seen to be right side by side. What could be told apart is in `inbox` (what comes when), `writing`
+(files) and `disk` (calls).
 """
 
 import threading
@@ -31,14 +31,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from enum import Enum, auto
-from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from cctm.protocol.errors import LocalError
 from cctm.protocol.keys import ChannelId
 
 from .disk import Disk
+from .inbox import Append, Aside, Inbox, OnStored, Sync, Work
 from .segment import SEGMENT_BYTES, LogRef
 from .writing import Joint, SegmentWriter, Stored, concerns_everybody
 
@@ -52,52 +50,13 @@ OPEN_FILES: Final = 128
 T = TypeVar("T")
 
 
-class Sync(Enum):
-    """How long an append may wait for its sync."""
-
-    GROUPED = auto()
-    NOW = auto()
-
-
-OnStored = Callable[[Stored], None]
-
-
-@dataclass(slots=True)
-class _Append:
-    ref: LogRef
-    payloads: Sequence[bytes]
-    on_stored: OnStored | None
-    weight_bytes: int
-    sync: Sync
-    joint: Joint
-
-
-@dataclass(slots=True)
-class _Work:
-    work: Callable[[], Any]
-    future: "Future[Any]"
-
-
-@dataclass(slots=True)
-class _Aside:
-    work: Callable[[], Any]
-    future: "Future[Any]"
-
-
-class _Stop:
-    pass
-
-
 @dataclass(slots=True)
 class _Parked:
     """A channel that cannot be written. *waiting*: written or not, it may not survive a power failure."""
 
     reason: OSError
-    items: deque[_Append]
+    items: deque[Append]
     waiting: list[tuple[OnStored, Stored]]
-
-
-_Item = _Append | _Work | _Aside | _Stop
 
 
 class Storage:
@@ -136,14 +95,11 @@ class Storage:
         self._sync_interval_s = sync_interval_s
         self._retry_s = retry_s
 
-        self._inbox: SimpleQueue[_Item] = SimpleQueue()
+        self._inbox = Inbox()
         self._thread = threading.Thread(target=self._main, name="cctm-storage", daemon=True)
-        self._closed = False  # nothing may be appended any more
 
         # From here on the storage thread's alone.
         self._segments = SegmentWriter(archive, disk or Disk(), segment_bytes, open_files)
-        self._pending: deque[_Append | _Work] = deque()
-        self._stopping = False
         self._failure: BaseException | None = None
         self._stalled_by: int | None = None
         self._waiting: list[tuple[OnStored, Stored]] = []
@@ -178,9 +134,7 @@ class Storage:
         Raises:
             LocalError: the storage is closed.
         """
-        if self._closed:
-            raise LocalError("append to a closed storage")
-        self._inbox.put(_Append(ref, payloads, on_stored, weight_bytes, sync, joint))
+        self._inbox.put(Append(ref, payloads, on_stored, weight_bytes, sync, joint))
 
     def fill(self, segments: Sequence[tuple[LogRef, int, Sequence[bytes]]]) -> "Future[int]":
         """Store whole *segments*, by log and number, in this order. How many bytes they have; the future raises if one
@@ -190,11 +144,15 @@ class Storage:
 
     def run(self, work: Callable[[], T]) -> "Future[T]":
         """Call *work* on the storage thread once everything appended before is stored, but for what is parked."""
-        return self._put(_Work(work, Future()))
+        item = Work(work, Future())
+        self._inbox.put(item)
+        return item.future
 
     def run_aside(self, work: Callable[[], T]) -> "Future[T]":
         """Call *work* on the storage thread before what waits there, and also while it is stalled."""
-        return self._put(_Aside(work, Future()))
+        item = Aside(work, Future())
+        self._inbox.put(item)
+        return item.future
 
     def barrier(self) -> "Future[None]":
         """Done when everything appended before is stored, but for what is parked."""
@@ -223,28 +181,21 @@ class Storage:
             OSError: it, or what is parked, could not be stored. What was not reported as stored is not.
             BaseException: what a callback raised, which ended the thread.
         """
-        if not self._closed:
-            self._closed = True
-            self._inbox.put(_Stop())
+        self._inbox.close()
         self._thread.join()
         if self._failure is not None:
             raise self._failure
 
-    def _put(self, item: _Work | _Aside) -> "Future[Any]":
-        if self._closed:
-            raise LocalError("work for a closed storage")
-        self._inbox.put(item)
-        return item.future
-
     # -- the storage thread
 
     def _main(self) -> None:
+        inbox = self._inbox
         try:
-            while self._pending or not self._stopping:
-                self._take(self._patience_s())
-                while self._pending:
-                    self._perform(self._pending.popleft())
-                    self._take(0)
+            while inbox.pending or not inbox.is_closing:
+                inbox.take(self._patience_s())
+                while inbox.pending:
+                    self._perform(inbox.pending.popleft())
+                    inbox.take(0)
                     self._see_to_what_is_due()
                 self._see_to_what_is_due()
             self._until_it_works(self._sync)
@@ -257,8 +208,9 @@ class Storage:
             self._failure = error
             raise
         finally:
-            self._closed = True
-            self._leave()
+            inbox.close()
+            self._segments.close()
+            inbox.abandon(self._failure)
 
     def _patience_s(self) -> float | None:
         """How long the inbox may be waited for; None: for ever."""
@@ -266,37 +218,18 @@ class Storage:
         due_at_s = min(sync_at_s, self._retry_parked_at_s)
         return None if due_at_s == float("inf") else max(0.0, due_at_s - time.monotonic())
 
-    def _take(self, patience_s: float | None) -> None:
-        """Move what is in the inbox to where it belongs; wait for at most *patience_s* if it is empty."""
-        if patience_s == 0 and self._inbox.empty():
-            return
-        try:
-            self._sort_in(self._inbox.get(timeout=patience_s))
-            while not self._inbox.empty():
-                self._sort_in(self._inbox.get_nowait())
-        except Empty:
-            return
-
-    def _sort_in(self, item: _Item) -> None:
-        if isinstance(item, _Aside):
-            _call(item.work, item.future)
-        elif isinstance(item, _Stop):
-            self._stopping = True
-        else:
-            self._pending.append(item)
-
     def _see_to_what_is_due(self) -> None:
         if self._sync_is_due():
             self._until_it_works(self._sync)
         if time.monotonic() >= self._retry_parked_at_s:
             self._retry_parked()
 
-    def _perform(self, item: _Append | _Work) -> None:
-        if isinstance(item, _Append):
+    def _perform(self, item: Append | Work) -> None:
+        if isinstance(item, Append):
             self._until_it_works(lambda: self._write(item))
         else:
             self._until_it_works(self._sync)
-            _call(item.work, item.future)
+            item.call()
 
     @property
     def _is_owing(self) -> bool:
@@ -330,13 +263,13 @@ class Storage:
         self._segments.close_idle(0)  # it may have been the descriptors that ran out
         retry_at_s = time.monotonic() + self._retry_s
         while (left_s := retry_at_s - time.monotonic()) > 0:
-            if self._stopping:
+            if self._inbox.is_closing:
                 raise _GivenUp(error)
-            self._take(left_s)
+            self._inbox.take(left_s)
 
     # -- writing
 
-    def _write(self, item: _Append) -> None:
+    def _write(self, item: Append) -> None:
         channel = item.ref.channel
         if channel in self._removed:
             return
@@ -354,7 +287,7 @@ class Storage:
             self._waiting += waiting
             self._sync_wanted |= item.sync is Sync.NOW
 
-    def _written(self, item: _Append) -> list[tuple[OnStored, Stored]]:
+    def _written(self, item: Append) -> list[tuple[OnStored, Stored]]:
         """Write *item*; who is to be told once it is stored."""
         stored = self._segments.append(item.ref, item.payloads, item.joint)
         self._unsynced_bytes += max(stored.end - stored.start, item.weight_bytes)
@@ -412,22 +345,13 @@ class Storage:
         _report(parked.waiting)
         self._on_unparked(channel)
 
-    # -- the end of a channel, and of all
+    # -- the end of a channel
 
     def _remove(self, channel: ChannelId, forget: Callable[[], None]) -> None:
         self._segments.remove(channel, forget)
         self._removed.add(channel)
         self._parked.pop(channel, None)
         self._waiting = [waits for waits in self._waiting if waits[1].ref.channel != channel]
-
-    def _leave(self) -> None:
-        """Let go of everything, and leave nobody waiting."""
-        self._segments.close()
-        while not self._inbox.empty():
-            self._sort_in(self._inbox.get_nowait())
-        for item in self._pending:
-            if isinstance(item, _Work) and item.future.set_running_or_notify_cancel():
-                item.future.set_exception(self._failure or LocalError("work for a closed storage"))
 
 
 class _GivenUp(Exception):  # noqa: N818  never leaves this module
@@ -441,12 +365,3 @@ class _GivenUp(Exception):  # noqa: N818  never leaves this module
 def _report(stored: Sequence[tuple[OnStored, Stored]]) -> None:
     for on_stored, place in stored:
         on_stored(place)
-
-
-def _call(work: Callable[[], T], future: "Future[T]") -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        future.set_result(work())
-    except BaseException as error:  # noqa: BLE001  it is raised where the future is waited for
-        future.set_exception(error)

@@ -8,6 +8,7 @@
     mirror.py      one terminal that was joined: a stage whose output comes from a log
     downlink.py    its connection to the relay, as long as somebody looks
     keeping.py     what of its logs is stored
+    granted.py     what the host's grants brought: secrets and roles
     past.py        what lies before that, fetched when somebody asks
     watermark.py   how far they were seen, as the catalogue keeps it
     banner.py      what lies over its last row, and why

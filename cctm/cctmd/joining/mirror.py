@@ -1,7 +1,7 @@
 """Mirror: one terminal that was joined; a stage whose output comes from somebody else's log.
 
     Follower ─► Store    ─► Keeping            Voice ◄─ keys, windows of those who look; the host's pulses
-             ├► Learnt   ─► secrets, role        └► downlink; notices
+             ├► Learnt   ─► Granted              └► downlink; notices
              ├► Shown    ─► the screen, anew
              └► Happened ─► output, sizes, name, end
 
@@ -12,7 +12,7 @@ A little long, as it is where three small interfaces meet: the follower's effect
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -22,6 +22,7 @@ from cctm.archive.catalogue import Ended, Joined
 from cctm.archive.storage import LogRef
 from cctm.cctmd.building import Settling, build_fold
 from cctm.cctmd.joining.banner import PARTED, Standing, banner
+from cctm.cctmd.joining.granted import Granted
 from cctm.cctmd.joining.keeping import Keeping, Reached
 from cctm.cctmd.joining.voice import Voice
 from cctm.cctmd.joining.watermark import decode_known_untrusted, encode_known
@@ -31,10 +32,9 @@ from cctm.cctmd.sizing import Sizing
 from cctm.cctmd.stage import Ending, Stage
 from cctm.cctmd.viewers import Viewer
 from cctm.protocol import events
-from cctm.protocol.access import Role
 from cctm.protocol.control.values import FloorAction, Parted, Reason
 from cctm.protocol.events import Event, Keyframe
-from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, KeyId, StreamId, WriterId
+from cctm.protocol.keys import ChannelId, DeviceKeys, EpochSecret, StreamId, WriterId
 from cctm.protocol.live.words import Wish
 from cctm.protocol.sync.follower import (
     Effect,
@@ -46,7 +46,6 @@ from cctm.protocol.sync.follower import (
     Shown,
     Store,
 )
-from cctm.protocol.sync.keyring import MOST_SECRETS
 from cctm.protocol.sync.messages import Fetch, Live, Tail
 from cctm.screen.fold import Fold, within_limits
 from cctm.screen.queries import Query
@@ -87,7 +86,7 @@ class Mirror(Stage):
         self.joined = joined
         self._own = joined.keys  # each is told from the other by being the same object
         self._by_link = joined.link(channel).device
-        self.secrets: dict[KeyId, EpochSecret] = {secret.key_id: secret for secret in secrets}
+        self.granted = Granted(channel, self._own, self._by_link, secrets, settling.services)
         self.keeping = keeping
         self.follower = Follower(
             channel,
@@ -97,22 +96,18 @@ class Mirror(Stage):
         )
         self.voice = Voice(channel, self._own, settling.services.clock, self)
         self.outgoing: Callable[[Live | Fetch | Tail], None] | None = None  # while there is a connection
-        self.role = Role.VIEWER
         self.host_name = ""  # what the host calls it
         self.argv: tuple[bytes, ...] = ()
         self.is_given_up = False  # another took its place, or it was removed: what it knows counts no more
         self.arrived = trio.Event()  # something of it was shown
         self._is_changed = False  # name or command, by what is being performed
         self._owes_note = False
-        self._fresh: list[EpochSecret] = []  # secrets that are not on their way to the disk yet
         self.stalled: Callable[[], str] = lambda: ""
         self.hurry: Callable[[], None] = lambda: None  # somebody waits for the connection
         self._services = settling.services
         self._lack = "Not connected."
         self._connected_us = 0
         self._sizing: Sizing[Viewer] = Sizing()
-        self._roles: Mapping[WriterId, Role] = {}
-        self._is_named = False  # by the newest grant
         self._is_over: Ended | None = None
         self._unheld = trio.Event()
         self._unheld.set()
@@ -138,7 +133,7 @@ class Mirror(Stage):
     @property
     def is_let_in(self) -> bool:
         """Whether a grant of the host's opened, be the screen there or not; and the host did not say farewell since."""
-        return self.voice.parted not in PARTED and (bool(self._roles) or self.arrived.is_set())
+        return self.voice.parted not in PARTED and (self.granted.is_any or self.arrived.is_set())
 
     @property
     def has_parted(self) -> bool:
@@ -165,7 +160,7 @@ class Mirror(Stage):
     def found_host(self, host: WriterId) -> None:
         """The key of the channel's owner is *host*."""
         if self.joined.is_enrolled:
-            self.voice.as_oneself(host, self._role_of(self._own))
+            self.voice.as_oneself(host, self.granted.own_role)
         else:
             self.voice.by_link(host, self._by_link, self.joined.label)
 
@@ -184,7 +179,7 @@ class Mirror(Stage):
     def known_after_all(self) -> None:
         """The relay lets in by the link. If the host's newest grant names us, come as oneself: the relay lacked the
         host's list, and has it now. No other grant would come: the host knows us."""
-        if self._is_named:
+        if self.granted.is_named:
             self.joined = replace(self.joined, is_enrolled=True)
 
     def look(self) -> None:
@@ -215,7 +210,7 @@ class Mirror(Stage):
 
     def take_live_untrusted(self, data: bytes) -> None:
         """A live message, as from the host."""
-        self.voice.take_untrusted(data, self.secrets)
+        self.voice.take_untrusted(data, self.granted.secrets)
 
     def part(self, parted: Parted) -> None:
         """Nothing more comes, and why, or it does again; a listing says so, also after the next start."""
@@ -255,7 +250,7 @@ class Mirror(Stage):
         for store in stores:
             ref = LogRef(self.channel, store.ref.log, store.ref.generation)
             self.keeping.take(ref, store.first, store.records, store.head, reached, self.stalled())
-        self._put_secrets()
+        self.granted.store()
         if self._owes_note or not self.keeping.is_noted:
             self.note()
         self.look()
@@ -268,33 +263,12 @@ class Mirror(Stage):
             self._on_changed(self)
 
     def _learn(self, learnt: Learnt) -> None:
-        for secret in learnt.secrets:
-            if len(self.secrets) < MOST_SECRETS:
-                self.secrets[secret.key_id] = secret
-                self._fresh.append(secret)
-        self._roles = learnt.table.roles
-        self._is_named = self._own.box_public in learnt.enrolled
-        if self._is_named and not self.joined.is_enrolled:
+        self.granted.learn(learnt)
+        if self.granted.is_named and not self.joined.is_enrolled:
             self.joined = replace(self.joined, is_enrolled=True)
-        self.voice.become(self._role_of(self._own))
-        self.voice.learnt(self.secrets)
-        self.role = max(self._role_of(self._own), self._role_of(self._by_link))
+        self.voice.become(self.granted.own_role)
+        self.voice.learnt(self.granted.secrets)
         self._owes_note = True
-
-    def _put_secrets(self) -> None:
-        fresh, self._fresh = self._fresh, []
-        catalogue = self._services.catalogue
-
-        def put() -> None:
-            with catalogue.transaction():
-                for secret in fresh:
-                    catalogue.put_epoch(self.channel, secret)
-
-        if fresh:
-            self._services.storage.run_aside(put)
-
-    def _role_of(self, keys: DeviceKeys) -> Role:
-        return self._roles.get(WriterId(keys.sign_public), Role.VIEWER)
 
     def _begin_at(self, keyframe: Keyframe) -> None:
         size = within_limits(keyframe.cols, keyframe.rows)
@@ -353,7 +327,7 @@ class Mirror(Stage):
         if self.voice.driver is None or not self.is_connected:
             viewer.say(NOT_TYPED)
             return
-        notice = self.voice.type(data, self.role, now_us)
+        notice = self.voice.type(data, self.granted.role, now_us)
         if notice:
             viewer.say(notice)
         self.voice.fit(self._sizing.typed(viewer, now_us))

@@ -104,7 +104,7 @@ class Mirrors:
         """Find out how far the newest log on the disk goes, and cut what a crash left at its end."""
         services, channel = self._services, mirror.channel
         known = await wait_for(services.storage.run(lambda: services.catalogue.checkpoints(channel)))
-        opener = Opener(channel, mirror.joined.keys, list(mirror.secrets.values()))
+        opener = Opener(channel, mirror.joined.keys, list(mirror.granted.secrets.values()))
 
         def recover() -> Recovered | None:
             return recover_channel(services.home.archive, channel, known, opener)

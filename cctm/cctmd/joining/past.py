@@ -136,7 +136,7 @@ class Past:
         catalogue = self._services.catalogue
         mirror = self._mirrors.get(channel)
         if mirror is not None:
-            return mirror.joined, list(mirror.secrets.values())
+            return mirror.joined, list(mirror.granted.secrets.values())
         read = self._services.storage.run_aside(
             lambda: (catalogue.joined(channel), catalogue.epochs(channel))
         )

@@ -73,7 +73,7 @@ def presence(shared: Shared, clock: Clock) -> replies.Presence:
         if absent.id not in here:
             role = shared.members.role_of(absent.id)
             assert role is not None  # of a guest's link
-            seen_us = shared.seen.get(absent.id, 0)
+            seen_us = shared.seen.at_us(absent.id)
             rows.append(replies.PersonRow(absent.id, absent.label, role, absent.link, 0, None, None, seen_us))
     holder = shared.gate.holder
     is_own = holder == shared.terminal.recorder.keys.writer.public

@@ -13,10 +13,8 @@
 
 import logging
 import os
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import trio
@@ -24,20 +22,22 @@ import trio
 from cctm.archive.debts import Debt
 from cctm.archive.segment import LogRef
 from cctm.cctmd.links.outgoing import Outgoing
-from cctm.cctmd.links.stored import Position
 from cctm.cctmd.links.uplink import Uplink, Where
 from cctm.cctmd.links.upload import Found
 from cctm.cctmd.once import Once
-from cctm.cctmd.recorder import Batch, ChannelKeys, Durable, Owed
+from cctm.cctmd.recorder import ChannelKeys, Owed
 from cctm.cctmd.services import RefusedError, Services, wait_for
 from cctm.cctmd.sharing.debts import LIKELY, Debts
+from cctm.cctmd.sharing.enlisting import Enlisting
+from cctm.cctmd.sharing.last_seen import LastSeen
+from cctm.cctmd.sharing.own_logs import OwnLogs
 from cctm.cctmd.sharing.roster import roster_of, without_barred
 from cctm.cctmd.terminal import Terminal
 from cctm.protocol.access import Role
 from cctm.protocol.admission import sign_access
 from cctm.protocol.control.values import FloorAction, Reason
-from cctm.protocol.errors import CctmError, LocalError
-from cctm.protocol.events import Control, Joined, Left, LogHead
+from cctm.protocol.errors import CctmError
+from cctm.protocol.events import Control, Joined, Left
 from cctm.protocol.keys import SEED_BYTES, EpochSecret, LogId, WriterId
 from cctm.protocol.live.decisions import (
     Answer,
@@ -54,14 +54,11 @@ from cctm.protocol.live.decisions import (
 )
 from cctm.protocol.live.gate import Gate
 from cctm.protocol.live.messages import Why, seal_farewell
-from cctm.protocol.members import Guest, Members
+from cctm.protocol.members import Members
 from cctm.screen.fold import within_limits
 
 LOG = logging.getLogger(__name__)
 
-ENLISTING_S: Final = 0.2  # those who enrol within it get one grant
-MOST_ENLISTING: Final = 64
-SEEN_S: Final = 1.0  # those who leave within it are noted together
 LAST_S: Final = 30.0  # for the relay to take what is left, once it is over
 
 
@@ -77,25 +74,22 @@ class Shared:
         self.lock = trio.Lock()  # held by whoever changes the members
         self.finished = trio.Event()
         self.expiring = Once()
-        self._refusing = Once()
-        self._left = trio.Event()  # somebody, and that is not noted yet
-        self.seen: dict[WriterId, int] = {}  # when who is not here left, by the wall clock
+        self.enlisting = Enlisting(
+            terminal, self.lock, lambda members: self.change(members, owed=Owed.GRANT, rotates=False)
+        )
         self._services = services
         self._debts = debts
         self._scope = trio.CancelScope()
         keys = terminal.recorder.keys
-        self._known: set[LogId] = set()  # every log of ours
-        self._shown: set[LogId] = set()  # those that were begun while this runs
-        self._head: LogHead | None = None  # of the newest log, on disk
+        self.seen = LastSeen(keys.channel, services, lambda: self.members)
         self._roster: dict[WriterId, Member] = {}
         self._barred: set[WriterId] = set()  # were taken from the list, which may not be on disk
-        self._enlisting: list[Enlist] = []
-        self._enlists = trio.Event()
         self._over = trio.Event()  # the terminal ended, or nobody is left
         self._read_roster(keys.members)
         self.gate = Gate(keys.channel, keys.writer, self._roster.get, os.urandom)
-        self.outgoing = Outgoing(services.home.archive)
-        self.uplink = Uplink(keys.channel, keys.writer, where, self.outgoing, self)
+        outgoing = Outgoing(services.home.archive)
+        self.logs = OwnLogs(outgoing)
+        self.uplink = Uplink(keys.channel, keys.writer, where, outgoing, self)
 
     @property
     def members(self) -> Members:
@@ -112,8 +106,8 @@ class Shared:
         with self._scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.uplink.run)
-                nursery.start_soon(self._enlist)
-                nursery.start_soon(self._note_seen)
+                nursery.start_soon(self.enlisting.run)
+                nursery.start_soon(self.seen.run)
                 nursery.start_soon(self._see_the_end)
                 await self._over.wait()
                 with trio.move_on_after(LAST_S):
@@ -131,21 +125,6 @@ class Shared:
         self._scope.cancel()
         await self.finished.wait()
 
-    async def _note_seen(self) -> None:
-        """Have the next daemon know who was here when: it is no matter if it does not."""
-        catalogue, channel = self._services.catalogue, self._keys.channel
-        known = await wait_for(self._services.storage.run_aside(lambda: catalogue.seen(channel)))
-        self.seen = {
-            who: at for who, at in (known | self.seen).items() if self.members.guest(who) is not None
-        }
-        while True:
-            await self._left.wait()
-            await trio.sleep(SEEN_S)
-            self._left = trio.Event()
-            note = partial(catalogue.put_seen, channel, dict(self.seen))
-            with suppress(OSError, CctmError):
-                await wait_for(self._services.storage.run_aside(note))
-
     async def _see_the_end(self) -> None:
         await self.terminal.ended.wait()
         self._farewell(self._roster, Why.ENDED)
@@ -153,50 +132,27 @@ class Shared:
 
     def known(self, stored: Sequence[tuple[LogRef, int]]) -> None:
         """Logs of earlier starts, and how many entries of each are on disk: what is shared goes to the relay."""
-        self._known |= {ref.log for ref, _ in stored}
-        first = self.members.first_generation
-        for ref, size in stored:
-            if size and ref.generation >= first and ref.log not in self._shown:
-                self.outgoing.known(ref, size)
-
-    def own(self, logs: Iterable[LogRef]) -> None:
-        """These are ours, whether they are shared or not: that a relay has one is no sign of a copy."""
-        self._known |= {ref.log for ref in logs}
+        self.logs.known(stored, self.members.first_generation)
 
     def attach(self) -> None:
         """Pass on what is sealed from now on."""
         if self.terminal.recorder.log is not None:  # of earlier in this daemon's life; a relay may have it
-            self._known.add(self.terminal.recorder.log.log)
-        self.terminal.recorder.on_sealed = self._sealed
-        self.terminal.on_durable = self._durable
+            self.logs.own([self.terminal.recorder.log])
+        self.terminal.recorder.on_sealed = self.logs.sealed
+        self.terminal.on_durable = self.logs.durable
         self.terminal.on_floor = self._floor
 
     def go_on(self) -> None:
         """Pass on the log that is being written, too, from its beginning: it was begun for the members."""
         recorder = self.terminal.recorder
         if recorder.log is not None:
-            self._known.add(recorder.log.log)
-            self._shown.add(recorder.log.log)
-            self.outgoing.growing(recorder.log, recorder.sealed_size)
+            self.logs.go_on(recorder.log, recorder.sealed_size)
 
     def detach(self) -> None:
         self.terminal.recorder.on_sealed = None
         self.terminal.on_durable = None
         self.terminal.on_floor = None
         self.terminal.barred = ""
-
-    def _sealed(self, batch: Batch) -> None:
-        self._known.add(batch.ref.log)
-        if batch.first == 0:  # a log that was begun before goes to nobody
-            self._shown.add(batch.ref.log)
-        if batch.ref.log in self._shown:
-            self.outgoing.sealed(batch.ref, batch.first, batch.records, needs_disk=batch.waits)
-
-    def _durable(self, durable: Durable) -> None:
-        if durable.head.log in self._shown:
-            self._head = durable.head
-            behind = Position(durable.head.size, durable.place.segment, durable.place.end)
-            self.outgoing.durable(durable.head.log, durable.head.size, behind)
 
     # --- who is in
 
@@ -267,7 +223,7 @@ class Shared:
     def _read_roster(self, members: Members) -> None:
         # The gate asks this very dictionary: what is taken from it is refused from then on. A change that was made
         # before, and is stored now, brings nobody back who was barred meanwhile.
-        self.seen = {who: at for who, at in self.seen.items() if members.guest(who) is not None}
+        self.seen.only(members)
         self._roster.clear()
         self._roster.update(
             (who, member) for who, member in roster_of(members).items() if who not in self._barred
@@ -283,45 +239,11 @@ class Shared:
         for who in whom:
             self.uplink.live(who, seal_farewell(self._keys.writer, self._keys.channel, who, why))
 
-    async def _enlist(self) -> None:
-        """Let in whoever enrolled, those who come together at once."""
-        while True:
-            await self._enlists.wait()
-            await trio.sleep(ENLISTING_S)
-            self._enlists = trio.Event()
-            waiting, self._enlisting = self._enlisting, []
-            async with self.lock:
-                await self._let_in(waiting)
-
-    async def _let_in(self, waiting: Sequence[Enlist]) -> None:
-        members = self.members
-        if self.terminal.ending is not None:  # no grant can name them
-            return
-        for enlist in waiting:
-            try:
-                members = members.with_newcomer(
-                    Guest(enlist.sign_key, enlist.box_key, enlist.link, enlist.label)
-                )
-            except LocalError as error:
-                self._refuse(enlist.label, error)
-        if members != self.members:
-            self._refusing.went_well()
-            try:
-                await self.change(members, owed=Owed.GRANT, rotates=False)
-            except (OSError, CctmError):
-                LOG.exception("terminal %s: guests cannot be let in", self.terminal.log_name)
-
-    def _refuse(self, label: str, error: LocalError) -> None:
-        """Whoever has a link asks again and again; the host's user hears of it once."""
-        if self._refusing.is_new(str(error)):
-            LOG.info("terminal %s: a guest is not let in: %s", self.terminal.log_name, error)
-            self.terminal.say(f"{label} is not let in: {error}. `cctm who` lists those who are.")
-
     # --- what the relay brings (uplink's Host)
 
     def known_logs(self) -> Collection[LogId]:
         """All logs that this home ever began in the channel."""
-        return self._known
+        return self.logs.ids
 
     def found(self, found: Found) -> None:
         """What the relay has of our own logs is known, for this connection."""
@@ -367,7 +289,7 @@ class Shared:
             self._services.clock.now_us(),
             terminal.stream if terminal.ending is None else None,
             terminal.recorder.offset,
-            () if self._head is None else (self._head,),
+            () if self.logs.head is None else (self.logs.head,),
             self._keys.epoch,
         )
 
@@ -387,9 +309,7 @@ class Shared:
             case Fit(who, cols, rows):
                 terminal.guest_window(who, within_limits(cols, rows))
             case Enlist():
-                if len(self._enlisting) < MOST_ENLISTING:
-                    self._enlisting.append(decision)
-                    self._enlists.set()
+                self.enlisting.wants(decision)
             case Request(who):
                 terminal.say(f"{self.label_of(who)} asks for the keyboard: Ctrl+B r gives it.")
             case Hold(holder):
@@ -398,8 +318,7 @@ class Shared:
                 terminal.note(lambda dt_us: Joined(dt_us, who, label))
                 terminal.say(f"{label} is here.")
             case Went(who):
-                self.seen[who] = self._services.clock.wall_us()
-                self._left.set()
+                self.seen.left(who)
                 terminal.note(lambda dt_us: Left(dt_us, who))
                 terminal.guest_left(who)
                 terminal.say(f"{self.label_of(who)} left.")

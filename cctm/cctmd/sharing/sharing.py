@@ -20,17 +20,16 @@ from cctm.archive.debts import Debt
 from cctm.archive.files import list_files
 from cctm.archive.segment import LogRef
 from cctm.cctmd.links.failures import LinkError
-from cctm.cctmd.links.own_relay import OwnRelay
 from cctm.cctmd.links.stored import sizes
 from cctm.cctmd.recorder import Owed
 from cctm.cctmd.services import RefusedError, Services, wait_for
 from cctm.cctmd.sharing.debts import Debts
 from cctm.cctmd.sharing.ended import EndedShares
 from cctm.cctmd.sharing.listing import ENDED, NOBODY_HERE, link_rows, owed_row, presence
+from cctm.cctmd.sharing.relays import Relays
 from cctm.cctmd.sharing.shared import Shared
 from cctm.cctmd.terminal import Terminal
 from cctm.cctmd.terminals import Terminals
-from cctm.home import HomeError
 from cctm.protocol.access import Role
 from cctm.protocol.control import replies, requests
 from cctm.protocol.control.values import Reason
@@ -38,30 +37,27 @@ from cctm.protocol.errors import CctmError, LocalError, MalformedError
 from cctm.protocol.keys import ChannelId, WriterId
 from cctm.protocol.link import SECRET_BYTES, Link, encode_link, link_device
 from cctm.protocol.members import MAX_LINKS, NOBODY, Members, SharedLink
-from cctm.protocol.origin import Origin, decode_origin_untrusted
-from cctm.relay_choice import RelayChoice, load_choice
+from cctm.protocol.origin import Origin
 
 LOG = logging.getLogger(__name__)
 
 TICK_S: Final = 0.25
 WHOLE_PAST: Final = 1
 SETTLED_S: Final = 1.0  # for a relay that is there to hear who was removed
-BY_ITSELF: Final = ""  # the relay of this home's own, in Members.relay
 
 
 class Sharing:
     """All shared terminals of one home."""
 
     def __init__(self, services: Services, terminals: Terminals) -> None:
-        self.own_relay = OwnRelay(services.home)
+        self._relays = Relays(services.home)
         self._services = services
         self._terminals = terminals
         self._shared: dict[ChannelId, Shared] = {}
-        self.debts = Debts(services, self._reach, self._is_served)
+        self.debts = Debts(services, self._relays.reach, self._is_served)
         self.ended = EndedShares(services, self.debts, self._name)
-        self._beginning = (
-            trio.Lock()
-        )  # of two who share one terminal at once, the second finds what the first made
+        # Of two who share one terminal at once, the second finds what the first made.
+        self._beginning = trio.Lock()
         self._unreadable: set[ChannelId] = set()  # terminals whose record says not what there is to share
         self._nursery = services.nursery  # until it runs
 
@@ -71,7 +67,7 @@ class Sharing:
         """Run what is shared, and revoke what expires, until cancelled. Once started, more can be shared."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            nursery.start_soon(self.own_relay.run)
+            nursery.start_soon(self._relays.own.run)
             await self.debts.load()
             await self.ended.load({terminal.channel for terminal in self._terminals.alive()})
             nursery.start_soon(self.debts.run)
@@ -127,13 +123,16 @@ class Sharing:
 
     async def _begin(self, terminal: Terminal) -> Shared:
         """Have everything that is sealed of *terminal* from now on go to its relay."""
-        shared = Shared(terminal, self._services, self.debts, lambda: self._where(terminal))
+        recorder = terminal.recorder
+        shared = Shared(
+            terminal, self._services, self.debts, lambda: self._relays.to_host(recorder.keys.members.relay)
+        )
         stored = await self._stored(terminal.channel)
         files = await trio.to_thread.run_sync(list_files, self._services.home.archive, terminal.channel)
         current = terminal.recorder.log
         shared.known([known for known in stored if known[0] != current])
         # An earlier share may have shown any of them: also the current one, and one that is not yet noted.
-        shared.own([*(log.ref for log in files.logs), *([] if current is None else [current])])
+        shared.logs.own([*(log.ref for log in files.logs), *([] if current is None else [current])])
         shared.attach()
         self._shared[terminal.channel] = shared
         return shared
@@ -157,36 +156,9 @@ class Sharing:
             shared.finished.set()
             self.debts.look()
 
-    # --- the relay
-
-    async def _where(self, terminal: Terminal) -> RelayChoice:
-        """Where the host itself dials."""
-        relay = terminal.recorder.keys.members.relay
-        if relay == BY_ITSELF:
-            return RelayChoice(await self.own_relay.reach())
-        choice = self._choice()
-        invite = choice.invite if choice is not None and str(choice.origin) == relay else None
-        return RelayChoice(decode_origin_untrusted(relay), invite)
-
-    async def _reach(self, relay: str) -> Origin:
-        """Where this daemon dials a relay, by what Members call it."""
-        return await self.own_relay.reach() if relay == BY_ITSELF else decode_origin_untrusted(relay)
-
     def _is_served(self, channel: ChannelId, relay: str) -> bool:
         shared = self._shared.get(channel)
         return shared is not None and shared.members.relay == relay
-
-    async def _origin(self, members: Members) -> Origin:
-        """Where guests dial."""
-        if members.relay == BY_ITSELF:
-            return await self.own_relay.address()
-        return decode_origin_untrusted(members.relay)
-
-    def _choice(self) -> RelayChoice | None:
-        try:
-            return load_choice(self._services.home)
-        except HomeError as error:
-            raise RefusedError(Reason.FAILED, error.what, error.advice) from error
 
     # --- what commands ask for
 
@@ -235,9 +207,8 @@ class Sharing:
                 f"Leave out --floor, or `cctm unshare {terminal.name}` first.",
             )
         if not members:
-            choice = self._choice()
-            members = members.at(BY_ITSELF if choice is None else str(choice.origin), has_floor=request.floor)
-        origin = await self._origin(members)
+            members = members.at(self._relays.for_the_next(), has_floor=request.floor)
+        origin = await self._relays.for_guests(members)
         owed = Owed.GRANT if keys.members else Owed.LOG
         rotates = not request.history
         epoch = keys.epoch.number + rotates
@@ -358,7 +329,7 @@ class Sharing:
         if not members:
             return []
         try:
-            origin: Origin | None = await self._origin(members)
+            origin: Origin | None = await self._relays.for_guests(members)
         except (LinkError, MalformedError):
             origin = None
         return list(link_rows(channel, self._name(channel), members, origin, state))

@@ -46,7 +46,7 @@ async def share(daemon, *, role=Role.DRIVER, floor=False):
 
 
 async def let_in(shared, link, *guests):
-    await shared._let_in([Enlist(link, id_of(keys), keys.box_public, "x") for keys in guests])
+    await shared.enlisting.let_in([Enlist(link, id_of(keys), keys.box_public, "x") for keys in guests])
 
 
 async def test_those_who_share_a_terminal_at_once_make_links_that_are_all_good(daemon):
@@ -127,7 +127,7 @@ async def test_what_was_printed_and_not_sealed_yet_is_not_for_whom_it_is_shared_
 
 
 async def enrol(shared, link, label, *guests):
-    await shared._let_in([Enlist(link, id_of(keys), keys.box_public, label) for keys in guests])
+    await shared.enlisting.let_in([Enlist(link, id_of(keys), keys.box_public, label) for keys in guests])
 
 
 async def test_who_is_kicked_by_name_goes_with_all_keys_that_came_by_the_link_under_it(daemon):

@@ -6,7 +6,6 @@ import pytest
 
 from cctm.protocol.access import Role
 from cctm.protocol.errors import LocalError
-from cctm.protocol.events import LogHead
 from cctm.protocol.live.decisions import Came, Enlist, Fit, Hold, Request, Went
 from cctm.protocol.live.driver import Driver
 from cctm.protocol.live.effects import Heard, Loss, Parted
@@ -346,55 +345,6 @@ def test_a_host_that_says_more_ran_than_was_sent_gains_nothing(host, ann):
     assert host.typed(ANN) == b"abcd"
 
 
-# --- what a relay withholds
-
-
-def head(size):
-    return (LogHead(PREDECESSOR.log, size, PREDECESSOR.head),)
-
-
-def test_a_relay_that_shows_less_than_the_host_stored_is_found_out_after_ten_seconds():
-    host = Host(heads=head(5))
-    eve = Reader(host, EVE, Role.VIEWER)
-    eve.settle()
-    hailing = eve.driver.hailing
-    assert not hailing.withholds({}, host.now_us)
-    host.now_us += 8 * SECOND
-    assert not hailing.withholds({PREDECESSOR.log: 4}, host.now_us)
-    host.now_us += 2 * SECOND
-    assert hailing.withholds({PREDECESSOR.log: 4}, host.now_us)
-    assert not hailing.withholds({PREDECESSOR.log: 5}, host.now_us)
-
-
-def test_a_reader_that_is_always_a_little_behind_is_not_withheld_from():
-    host = Host(heads=head(1))
-    ann = Reader(host, ANN)
-    ann.settle()
-    for size in range(2, 40):
-        host.heads = head(size)
-        ann.wait(SECOND)
-        assert not ann.driver.hailing.withholds({PREDECESSOR.log: size - 3}, host.now_us)
-
-
-def test_a_log_that_has_a_successor_is_waited_for_no_longer():
-    host = Host(heads=head(5))
-    ann = Reader(host, ANN)
-    ann.settle()
-    host.heads = (LogHead(drawn("next log"), 2, PREDECESSOR.head),)
-    ann.wait(12 * SECOND)
-    assert not ann.driver.hailing.withholds({drawn("next log"): 2}, host.now_us)
-
-
-def test_what_was_told_before_a_cut_is_no_reproach():
-    host = Host(heads=head(5))
-    ann = Reader(host, ANN)
-    assert not ann.driver.hailing.withholds({}, host.now_us)
-    ann.settle()
-    ann.driver.cut()
-    host.now_us += 60 * SECOND
-    assert not ann.driver.hailing.withholds({}, host.now_us)
-
-
 def test_what_waits_is_dropped_when_the_lease_changes_hands(host, ann):
     ann.type(b"x" * MOST_QUEUED_BYTES)
     ann.talk()
@@ -421,17 +371,6 @@ def test_a_host_that_never_answers_is_hailed_without_end(host):
     assert eve.driver.pulse is None  # nobody waits for that any more
     eve.hear(host.take(newest))
     assert eve.driver.pulse is not None
-
-
-def test_a_host_that_answers_but_stores_nothing_visible_is_remembered_from_the_first_time_on():
-    host = Host(heads=head(5))
-    ann = Reader(host, ANN)
-    ann.settle()
-    for size in range(6, 120):
-        host.heads = head(size)
-        ann.wait(3 * SECOND)
-    assert ann.driver.hailing.withholds({PREDECESSOR.log: 4}, host.now_us)
-    assert not ann.driver.hailing.withholds({PREDECESSOR.log: 119}, host.now_us)
 
 
 def test_who_is_not_known_any_more_hears_what_may_not_have_run(ann):
