@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cctm.protocol.admission import decode_access_untrusted
+from cctm.protocol.errors import MalformedError
 from cctm.protocol.ids import ChannelId, Digest, LogId, WriterId
 from cctm.sqlite import transaction
 
@@ -188,7 +189,7 @@ class Database:
             rows = self._sql.execute(
                 "SELECT channel, access FROM channels WHERE length(access) <= ?", (_EMPTY_LIST_BYTES,)
             ).fetchall()
-        return [ChannelId(channel) for channel, access in rows if decode_access_untrusted(access).is_closed]
+        return [ChannelId(channel) for channel, access in rows if _is_closed(access)]
 
     # --- writing; inside a transaction
 
@@ -268,6 +269,13 @@ class Database:
             (invite_hash, now_s),
         ).fetchone()
         return row is not None
+
+
+def _is_closed(access: bytes) -> bool:
+    try:
+        return decode_access_untrusted(access).is_closed
+    except MalformedError:  # the file is damaged there
+        return False
 
 
 def _place(number: int, seq: int) -> int:

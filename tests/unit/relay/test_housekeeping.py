@@ -116,6 +116,16 @@ async def test_what_is_not_closed_stays_behind_a_round(tmp_path, more):
         assert await parts.relay.store.channel(CHANNEL) is not None
 
 
+async def test_a_list_that_is_damaged_ends_no_round(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        owner.socket.close()
+        await all_left(parts)
+        parts.relay.store.put_access(CHANNEL, b"damaged", Maker(0, None, by_invite=False), lambda _: None)
+        await rounds(parts, 0)
+        assert await parts.relay.store.channel(CHANNEL) is not None
+
+
 async def test_the_largest_list_that_closes_is_found(tmp_path):
     async with relay_parts(tmp_path) as parts:
         owner = await made(parts)
