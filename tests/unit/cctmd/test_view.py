@@ -99,6 +99,11 @@ class Client:
                 self.shown.feed(message.data)
         return len(data)
 
+    async def hear(self):
+        """Wait for something, and take it."""
+        await trio.lowlevel.wait_readable(self.socket)
+        self.read()
+
     @property
     def drawn(self):
         """How many messages drew something."""
@@ -116,15 +121,13 @@ class Client:
         """Wait until it was told that it is served so, one after the other."""
         with trio.fail_after(10):
             while self.modes != list(modes):
-                self.read()
-                await trio.sleep(0.001)
+                await self.hear()
 
     async def sees(self, *lines):
         """Wait until the first rows are *lines*."""
         with trio.fail_after(10):
             while not self.modes or self.lines[: len(lines)] != list(lines):
-                if not self.read():
-                    await trio.sleep(0.001)
+                await self.hear()
 
 
 def printed(terminal, data):
@@ -174,8 +177,7 @@ async def test_a_notice_lies_over_the_screen_for_a_moment_and_leaves_no_trace(da
     client.view.say("the disk is full")
     with trio.fail_after(NOTICE_S + 5):
         while "the disk is full" not in client.lines[-1]:
-            client.read()
-            await trio.sleep(0.001)
+            await client.hear()
     await client.is_served(Mode.RAW, Mode.PAINTED, Mode.RAW)
     await client.sees("text")
     assert client.shown.picture() == terminal.shown.fold.picture()
@@ -276,8 +278,7 @@ async def test_what_a_program_copies_reaches_the_clients_terminal_and_is_not_sho
         await client.sees("")
         with trio.fail_after(5):
             while Painted(copied) not in client.messages:
-                client.read()
-                await trio.sleep(0.001)
+                await client.hear()
         client.view.leave()
     late = attach(terminal)
     await late.sees("")
@@ -296,8 +297,7 @@ async def test_a_lone_escape_at_the_end_of_the_output_reaches_clients_soon(daemo
     assert not terminal.waits_for_more
     with trio.fail_after(5):
         while client.messages[-1] != Output(1, b"\x1b"):
-            client.read()
-            await trio.sleep(0.001)
+            await client.hear()
 
 
 async def test_frames_paint_whoever_is_still_there():
