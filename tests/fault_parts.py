@@ -262,9 +262,11 @@ class Typist:
                     next_s = time.monotonic() + 0.05
 
     def _look_at(self, screen: Fold) -> None:
-        row = "".join(run.text for run in screen.picture().lines[-1].runs).strip()
-        if _LOSS.search(row):
-            self._tell(row)
+        lines = screen.picture().lines
+        for line in (lines[0], lines[-1]):  # where notices lie
+            row = "".join(run.text for run in line.runs).strip()
+            if _LOSS.search(row):
+                self._tell(row)
 
     def _tell(self, text: str) -> None:
         since = self.told.pop().since if self.told and self.told[-1].text == text else self.typed

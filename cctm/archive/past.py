@@ -114,14 +114,16 @@ def _last(archive: str, ref: LogRef, number: int) -> Sealed | None:
     try:
         size = os.fstat(fd).st_size
         span = _SPAN_BYTES
-        start = None
-        while span < size and start is None:
-            start = find_record(fd, size - span)
+        while True:
+            start = 0 if span >= size else find_record(fd, size - span)
+            last, is_whole = None, True
+            for item in () if start is None else scan(fd, start):
+                last = item if isinstance(item, Record) else last
+                is_whole = is_whole and isinstance(item, Record)
+            # What looks like a record may lie in the body of one, which its writer chose.
+            if start == 0 or (last is not None and is_whole):
+                return _decoded(last)
             span *= 4
-        last = None
-        for item in scan(fd, start or 0):
-            last = item if isinstance(item, Record) else last
-        return _decoded(last)
     finally:
         os.close(fd)
 

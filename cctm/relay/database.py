@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cctm.protocol.admission import decode_access_untrusted
 from cctm.protocol.ids import ChannelId, Digest, LogId, WriterId
 from cctm.sqlite import refusal, transaction
 
@@ -29,6 +30,7 @@ _SEQ_BITS: Final = 40
 _BUSY_S: Final = 10.0
 RECORD_OVERHEAD_BYTES: Final = 32  # of the database's own, for quotas
 LOG_OVERHEAD_BYTES: Final = 512
+_EMPTY_LIST_BYTES: Final = 128  # a signed access list without members is smaller, one with a member larger
 
 _TABLES: Final = """
 CREATE TABLE channels (
@@ -179,6 +181,14 @@ class Database:
                 "SELECT channel FROM channels WHERE used_s < ? ORDER BY used_s LIMIT ?", (before_s, most)
             ).fetchall()
         return [ChannelId(channel) for (channel,) in rows]
+
+    def closed(self) -> list[ChannelId]:
+        """Channels whose owners closed them."""
+        with _mapped():
+            rows = self._sql.execute(
+                "SELECT channel, access FROM channels WHERE length(access) <= ?", (_EMPTY_LIST_BYTES,)
+            ).fetchall()
+        return [ChannelId(channel) for channel, access in rows if decode_access_untrusted(access).is_closed]
 
     # --- writing; inside a transaction
 

@@ -38,13 +38,16 @@ async def keep_house(
 
 
 async def go_round(rooms: Rooms, store: Store, options: Options, now_s: int) -> None:
-    """Note what is in use, and delete what was not for too long.
+    """Note what is in use, and delete what was not for too long; and what was closed, and an earlier life, or a disk
+    that refused, left.
 
     Raises:
         OSError: the store cannot be read.
     """
     store.touch([room.channel for room in rooms.in_use() if room.exists], now_s)
     await store.settle()
+    for channel in await store.closed():
+        await rooms.remove(channel)
     if options.idle_days:
         for channel in await store.idle(now_s - options.idle_days * _DAY_S, _AT_ONCE):
             await rooms.remove(channel)

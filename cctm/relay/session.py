@@ -253,8 +253,10 @@ class Session:
             )
 
     async def _admit(self, admit: Admit, uses: AsyncExitStack) -> None:
-        room = await uses.enter_async_context(self._relay.rooms.using(admit.channel))
-        verbs = await room.admit(admit.member, admit.invite)
+        async with AsyncExitStack() as entered:
+            room = await entered.enter_async_context(self._relay.rooms.using(admit.channel))
+            verbs = await room.admit(admit.member, admit.invite)  # whoever is refused uses it no longer
+            await uses.enter_async_context(entered.pop_all())
         self._perform(self._serving.admitted(verbs, room.access_version))
         self._room = room
         room.join(self)

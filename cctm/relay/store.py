@@ -133,9 +133,11 @@ class Store:
             await self._written.wait()
 
     async def settle(self) -> None:
-        """Wait until all that waits now is written."""
-        while self._waiting or self._is_writing:
-            await self._written.wait()
+        """Wait until all that waits now is written; what is asked for meanwhile is not waited for."""
+        if self._waiting or self._is_writing:
+            is_written = trio.Event()
+            self._submit(_Write(lambda _: None, lambda _: is_written.set(), 0, 0))
+            await is_written.wait()
 
     async def run(self) -> None:
         """Write what comes."""
@@ -187,6 +189,9 @@ class Store:
 
     async def idle(self, before_s: int, most: int) -> list[ChannelId]:
         return await self._read(lambda database: database.idle(before_s, most))
+
+    async def closed(self) -> list[ChannelId]:
+        return await self._read(lambda database: database.closed())
 
     async def _read(self, query: Callable[[Database], T]) -> T:
         return await trio.to_thread.run_sync(partial(self._read_here, query), limiter=self._reading)

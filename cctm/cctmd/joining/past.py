@@ -48,6 +48,7 @@ AT_ONCE: Final = 2  # terminals
 SETTLE_S: Final = 2.0
 LONG_S: Final = 3.0  # after which whoever waits hears how much came
 SILENT_S: Final = 30.0  # without a message
+PIECE_S: Final = 120.0  # whatever else the relay says meanwhile: others wait for their turn
 FEWER: Final = 8
 
 NOT_SHARED: Final = "The history before joining was not shared."
@@ -189,9 +190,13 @@ class Past:
         number = self._numbers.get(channel, FIRST_NUMBER)
         recall = Recall(channel, gap, number)
         await connection.send(recall.ask)
-        match await _outcome(recall, paced):
+        match await outcome_in_time(recall, paced):
+            case None:
+                self._numbers[channel] = max(1, number // FEWER)  # it may be a slow line
+                raise _StopError(SILENT)
             case Absent():
-                is_shared = any(secret.number == 1 for secret in secrets)
+                # Of a log that was shared, all was: a relay that has its beginning lacks, or withholds, the rest.
+                is_shared = gap.floor > 0 or any(secret.number == 1 for secret in secrets)
                 raise _StopError(ABSENT if is_shared else NOT_SHARED)
             case Excess():
                 self._numbers[channel] = max(1, number // FEWER)
@@ -221,21 +226,22 @@ class Past:
             self._terminals.file_bytes[channel] = self._file_bytes(channel) + n_bytes
 
 
-async def _outcome(recall: Recall, paced: Paced) -> Outcome:
-    """
+async def outcome_in_time(recall: Recall, paced: Paced) -> Outcome | None:
+    """What comes of *recall*; None: the relay is silent, or takes too long.
+
     Raises:
-        _StopError: the relay is silent.
         LinkError, RemoteError: it is away, or lies.
     """
-    while True:
-        try:
-            with trio.fail_after(SILENT_S):
+    with trio.move_on_after(PIECE_S):
+        while True:
+            with trio.move_on_after(SILENT_S) as silence:
                 message = await paced.receive()
-        except trio.TooSlowError:
-            raise _StopError(SILENT) from None
-        outcome = recall.take_untrusted(message) if isinstance(message, Entries | EntryPart) else None
-        if outcome is not None:
-            return outcome
+            if silence.cancelled_caught:
+                return None
+            outcome = recall.take_untrusted(message) if isinstance(message, Entries | EntryPart) else None
+            if outcome is not None:
+                return outcome
+    return None
 
 
 def _said(channel: ChannelId, error: BaseException) -> tuple[bool, str]:

@@ -13,6 +13,7 @@
   who was removed (SPEC.md §16.9).
 """
 
+import time
 from collections import deque
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -24,7 +25,7 @@ import trio
 from cctm.cctmd.links.connection import Connection
 from cctm.cctmd.links.failures import LinkDownError, silent
 from cctm.cctmd.links.outgoing import Outgoing, OutgoingLog
-from cctm.cctmd.links.pacing import Pace
+from cctm.cctmd.links.pacing import Paced
 from cctm.cctmd.links.urgent import Urgent
 from cctm.protocol.errors import MalformedError
 from cctm.protocol.ids import ChannelId, LogId, WriterId
@@ -77,6 +78,7 @@ class Upload:
         self.access_stored = connection.access_version  # on the relay's disk
         self.on_change = trio.Event()  # set, and another, when more is known to be delivered
         self._connection = connection
+        self._paced = Paced(connection.receive, time.thread_time)
         self._outgoing = outgoing
         self._urgent = urgent
         self._host = host
@@ -106,7 +108,7 @@ class Upload:
         """
         with trio.move_on_after(LISTING_S):
             while self._uploading.state is State.LISTING:
-                message = await self._connection.receive()
+                message = await self._paced.receive()
                 if isinstance(message, Logs):
                     for row in message.rows:
                         if LogId(row.log) in self._outgoing.logs:
@@ -133,16 +135,12 @@ class Upload:
     # --- receiving
 
     async def _receive(self) -> None:
-        pace = Pace(trio.current_time())
         while True:
-            message = await self._connection.receive()
+            message = await self._paced.receive()
             match message:
                 case LiveFrom(who, data):
                     if self._was_found:
                         self._host.live_came(WriterId(who), data)
-                    wait_s = pace.wait_s(trio.current_time())
-                    if wait_s > 0:
-                        await trio.sleep(wait_s)
                 case AccessStored(version):
                     self.access_stored = version
                     self._host.access_stored(version)

@@ -11,6 +11,7 @@
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -20,6 +21,7 @@ import trio
 from cctm.archive.debts import Debt
 from cctm.cctmd.links.connection import Connection, dial
 from cctm.cctmd.links.failures import LinkDownError, LinkError, each, in_words, silent
+from cctm.cctmd.links.pacing import Paced
 from cctm.cctmd.links.retrying import Retrying
 from cctm.cctmd.once import Once
 from cctm.cctmd.services import Services, wait_for
@@ -190,7 +192,8 @@ def _above(owed: AccessList, there: int) -> AccessList | None:
 
 
 async def _stored(connection: Connection, version: int) -> int:
+    paced = Paced(connection.receive, time.thread_time)
     while True:
-        message = await connection.receive()
+        message = await paced.receive()
         if isinstance(message, AccessStored) and message.version >= version:
             return message.version

@@ -85,9 +85,11 @@ class EndedShares:
             if members.without_expired(now_us) == members:
                 continue
             async with self.lock:
-                members = self.members.get(channel, members)
+                known = self.members.get(channel)
+                if known is None:  # revoked or deleted meanwhile: no list comes after one that closes
+                    continue
                 try:
-                    await self.change(channel, members.without_expired(now_us))
+                    await self.change(channel, known.without_expired(now_us))
                 except (OSError, CctmError) as error:
                     if self._expiring.is_new(str(error)):
                         LOG.exception("terminal %s: a link cannot be revoked", channel.hex()[:8])

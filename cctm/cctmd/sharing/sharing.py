@@ -55,7 +55,7 @@ class Sharing:
         self._terminals = terminals
         self._shared: dict[ChannelId, Shared] = {}
         self.debts = Debts(services, self._relays.reach, self._is_served)
-        self.ended = EndedShares(services, self.debts, lambda channel: terminals.abouts[channel].name)
+        self.ended = EndedShares(services, self.debts, self._name)
         # Of two who share one terminal at once, the second finds what the first made.
         self._beginning = trio.Lock()
         self._unreadable: set[ChannelId] = set()  # terminals whose record says not what there is to share
@@ -332,8 +332,11 @@ class Sharing:
             origin: Origin | None = await self._relays.for_guests(members)
         except (LinkError, MalformedError):
             origin = None
+        return list(link_rows(channel, self._name(channel), members, origin, state))
+
+    def _name(self, channel: ChannelId) -> str:
         about = self._terminals.abouts.get(channel)
-        return list(link_rows(channel, "" if about is None else about.name, members, origin, state))
+        return "" if about is None else about.name  # its row cannot be read
 
     def _owed(self, debt: Debt) -> Iterator[replies.LinkRow]:
         shared = self._shared.get(debt.channel)

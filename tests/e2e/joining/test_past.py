@@ -335,3 +335,27 @@ async def test_a_relay_that_lies_makes_the_loading_fail_and_nothing_else(tmp_pat
             assert (await recall_all(daemon, host)).why == ""
             assert b"".join(await pieces(daemon, host)) == b"".join(LINES[:500]) + b"now and on"
             assert is_sound(daemon, host)
+
+
+async def test_a_relay_that_withholds_what_was_shared_is_not_taken_for_a_host_that_did_not_share_it(tmp_path):
+    place = tmp_path / "relay"
+    place.mkdir()
+
+    def lie(passage, message):
+        is_past = not any(isinstance(said, m.Tail) for said in passage.heard)
+        return gone(message) if is_past and isinstance(message, m.Entries) else [message]
+
+    with LyingRelay() as liar, RelayProcess(place, "--origin", liar.address) as relay:
+        liar.serve(relay.address)
+        host = SharingHost(liar.address)
+        host.epoch = EpochSecret(2, os.urandom(32))
+        host.begin_log(None, b"the screen\r\n")
+        host.link = Link(host.origin, host.channel, host.link.secret, 1, 2)
+        prints_unseen(host, LINES[:100])
+        renews(host)
+        async with running_daemon(tmp_path) as daemon, host.running():
+            await look(daemon, host)
+            liar.lie = lie
+            assert await recall(daemon, host) == (False, 0, past.ABSENT)
+            liar.lie = honest
+            assert (await recall_all(daemon, host)).why == ""

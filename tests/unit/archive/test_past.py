@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from archive_fixtures import read_file, two_generations
+from archive_fixtures import Recording, read_file, two_generations
 from cctm.archive.files import PART_SUFFIX, segment_path
 from cctm.archive.past import newest_missing
-from cctm.archive.segment import SEGMENT_BYTES
+from cctm.archive.segment import SEGMENT_BYTES, frame
 from cctm.archive.storage import Joint
 from cctm.archive.writing import STRETCH, SegmentWriter
 from cctm.protocol.entry import digest, entry_hash
@@ -99,6 +99,21 @@ def test_where_a_segment_cannot_be_read_nothing_is_asked_for(home, recording, st
         file.write(damage)
     found = newest_missing(home.archive, recording.channel)
     assert found is None or found.gap.log != newer.ref.log
+
+
+def test_what_a_host_makes_look_like_a_record_within_a_record_is_not_the_last(home, storage):
+    recording = Recording()
+    recording.begin()
+    older = recording.logs[0]
+    early = older.payloads[1]
+    body = random.Random(0).randbytes(70_000) + frame(early) + early
+    older.sealed.append(recording.writer.append_grant(body))
+    recording.begin()
+    newer = recording.logs[1]
+    storage.put(older.ref, *older.payloads)
+    storage.put(newer.ref, *newer.payloads)
+    settle(storage)
+    assert missing_of(home, recording) is None
 
 
 # --- how it is written

@@ -1,6 +1,8 @@
 """Links to terminals that have ended: listed, expired, revoked, and deleted with the record."""
 
 import pytest
+import trio
+import trio.testing
 
 from cctm.cctmd.services import RefusedError, wait_for
 from cctm.cctmd.stage import Ending
@@ -64,6 +66,15 @@ async def test_a_link_of_an_ended_terminal_expires(daemon):
     assert not debt(daemon, channel).is_closed
 
 
+async def test_a_link_of_a_terminal_of_which_nothing_else_can_be_read_expires_too(daemon):
+    at_us = daemon.services.clock.wall + HOUR_US
+    channel = await ended(daemon, at_us)
+    del daemon.terminals.abouts[channel]
+    await daemon.sharing.ended.expire(at_us)
+    (one,) = daemon.sharing.debts.of(channel)
+    assert (one.name, one.access.is_closed) == ("", True)
+
+
 async def test_the_last_link_of_an_ended_terminal_closes_it(daemon):
     channel = await ended(daemon, None)
     await daemon.sharing.unshare(requests.Unshare("work", b""))
@@ -104,3 +115,16 @@ async def test_a_deleted_terminal_that_was_never_shared_is_owed_to_nobody(daemon
     await daemon.terminals.all_concluded()
     await daemon.sharing.forget(terminal.channel)
     assert daemon.sharing.debts.all == []
+
+
+async def test_a_record_that_is_deleted_while_a_link_of_it_expires_is_closed_all_the_same(daemon):
+    at_us = daemon.services.clock.wall + HOUR_US
+    channel = await ended(daemon, at_us, None)
+    async with trio.open_nursery() as nursery, daemon.sharing.ended.lock:
+        nursery.start_soon(daemon.sharing.forget, channel)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(daemon.sharing.ended.expire, at_us)
+        await trio.testing.wait_all_tasks_blocked()
+    assert debt(daemon, channel).is_closed
+    assert await stored(daemon, channel) == NOBODY
+    assert channel not in daemon.sharing.ended.members

@@ -1,16 +1,21 @@
 """cctm.relay.housekeeping: what time does."""
 
+import pytest
 import trio
+import trio.testing
 
 from cctm.protocol.admission import CLOSED_US
+from cctm.protocol.keys import channel_id
 from cctm.protocol.sync import messages as m
 from cctm.relay.housekeeping import go_round
 from cctm.relay.options import Options
+from cctm.relay.store import Maker
 from relay_parts import HOST_RECORDS, LOG, access, relay_parts
-from samples import CHANNEL
+from samples import CHANNEL, MEMBER
 
 DAY_US = 86_400 * 1_000_000
 SIZE = len(HOST_RECORDS)
+OTHER = channel_id(MEMBER.public)
 
 
 async def rounds(parts, days):
@@ -25,6 +30,13 @@ async def made(parts):
     await owner.append(LOG, 0, HOST_RECORDS)
     await owner.stored(SIZE)
     return owner
+
+
+async def listed(owner, version, **more):
+    """Have the relay store a list."""
+    await owner.send(m.Access(access(version=version, **more)))
+    while await owner.expect(m.AccessStored) != m.AccessStored(version):
+        continue
 
 
 async def all_left(parts):
@@ -84,6 +96,33 @@ async def test_what_its_owner_closed_is_deleted_once_nobody_uses_it(tmp_path):
         assert parts.relay.metrics.stored_bytes == 0
 
 
+async def test_what_was_closed_before_the_relay_ended_is_deleted_by_the_next(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await listed(owner, 2, members={}, expires_us=CLOSED_US)
+    async with relay_parts(tmp_path) as parts:
+        await rounds(parts, 0)
+        assert await parts.relay.store.channel(CHANNEL) is None
+
+
+@pytest.mark.parametrize("more", [{}, {"members": {}}, {"expires_us": CLOSED_US}])
+async def test_what_is_not_closed_stays_behind_a_round(tmp_path, more):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await listed(owner, 2**62, **more)
+        owner.socket.close()
+        await all_left(parts)
+        await rounds(parts, 0)
+        assert await parts.relay.store.channel(CHANNEL) is not None
+
+
+async def test_the_largest_list_that_closes_is_found(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await listed(owner, 2**63 - 1, members={}, expires_us=CLOSED_US)
+        assert await parts.relay.store.closed() == [CHANNEL]
+
+
 async def test_what_is_opened_again_before_it_was_deleted_stays(tmp_path):
     async with relay_parts(tmp_path) as parts:
         owner = await made(parts)
@@ -109,3 +148,39 @@ async def test_a_list_that_names_nobody_deletes_nothing(tmp_path):
         await all_left(parts)
         await parts.relay.rooms.remove_closed()
         assert await parts.relay.store.channel(CHANNEL) is not None
+
+
+async def test_whoever_is_refused_and_does_not_take_it_keeps_nothing_from_being_deleted(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await owner.send(m.Access(access({}, 2, CLOSED_US)))
+        await owner.expect(m.AccessStored)
+        owner.socket.close()
+        await all_left(parts)
+        kicked = await parts.connect(MEMBER, most=0)
+        await kicked.socket.send(kicked.machine.begin())
+        proof, _ = kicked.machine.receive_untrusted(await kicked.socket.receive())
+        await kicked.socket.send(proof)
+        while not any(parts.relay.metrics.refused.values()):
+            await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()
+        assert parts.relay.metrics.connections == 1
+        await parts.relay.rooms.remove_closed()
+        assert await parts.relay.store.channel(CHANNEL) is None
+
+
+async def test_somebody_who_never_stops_writing_keeps_nobody_else_from_coming_in(tmp_path):
+    async with relay_parts(tmp_path) as parts:
+        owner = await made(parts)
+        await owner.send(m.Access(access({}, 2, CLOSED_US)))
+        await owner.expect(m.AccessStored)
+        owner.socket.close()
+        await all_left(parts)
+
+        def write(_outcome=None):
+            parts.relay.store.put_access(OTHER, b"", Maker(0, None, by_invite=False), write)
+
+        write()
+        with trio.fail_after(20):
+            await parts.relay.rooms.remove_closed()
+            await parts.open()
