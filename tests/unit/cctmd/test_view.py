@@ -7,7 +7,6 @@ import trio
 
 from cctm.cctmd import view as view_module
 from cctm.cctmd.feed import MAX_QUEUED, Feed
-from cctm.cctmd.frames import Frames
 from cctm.cctmd.recent import MAX_HOLES
 from cctm.cctmd.stage import Ending
 from cctm.cctmd.view import NOTICE_S, View
@@ -298,59 +297,6 @@ async def test_a_lone_escape_at_the_end_of_the_output_reaches_clients_soon(daemo
     with trio.fail_after(5):
         while client.messages[-1] != Output(1, b"\x1b"):
             await client.hear()
-
-
-async def test_frames_paint_whoever_is_still_there():
-    class One:
-        def __init__(self):
-            self.frames = 0
-            self.painted = trio.Event()
-
-        def frame(self):
-            self.frames += 1
-            self.painted.set()
-
-    frames = Frames()
-    stays, leaves = One(), One()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(frames.run)
-        frames.soon(stays, trio.current_time() + 0.01)
-        frames.soon(stays, trio.current_time() + 1000)
-        frames.soon(leaves, trio.current_time())
-        frames.never(leaves)
-        with trio.fail_after(5):
-            await stays.painted.wait()
-        nursery.cancel_scope.cancel()
-    assert (stays.frames, leaves.frames) == (1, 0)
-
-
-async def test_a_client_that_cannot_be_painted_keeps_no_other_from_it():
-    class Broken:
-        released = ""
-
-        def frame(self):
-            raise ZeroDivisionError
-
-        def release(self, why):
-            self.released = why
-
-    class Sound:
-        def __init__(self):
-            self.painted = trio.Event()
-
-        def frame(self):
-            self.painted.set()
-
-    frames = Frames()
-    broken, sound = Broken(), Sound()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(frames.run)
-        frames.soon(broken, trio.current_time())
-        frames.soon(sound, trio.current_time() + 0.01)
-        with trio.fail_after(5):
-            await sound.painted.wait()
-        nursery.cancel_scope.cancel()
-    assert "see daemon.log" in broken.released
 
 
 async def test_a_program_that_asks_and_ends_while_a_client_does_not_read_keeps_nobody(daemon, attach):
