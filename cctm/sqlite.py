@@ -1,8 +1,22 @@
 """What every SQLite file of ours needs."""
 
 import contextlib
+import errno
 import sqlite3
 from collections.abc import Iterator
+from typing import Final
+
+_DISK: Final = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_BUSY: errno.EBUSY,
+}
+
+
+def refusal(error: sqlite3.Error) -> int | None:
+    """The errno of what the disk refused; None: it is not the disk's doing."""
+    return _DISK.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
 
 
 @contextlib.contextmanager

@@ -154,3 +154,10 @@ class Watcher:
 
     def release(self, why: str) -> None:
         self.said.append(why)
+
+
+async def until(fact: Callable[[], object]) -> None:
+    """Let the other tasks run until *fact* is true."""
+    with trio.fail_after(20):
+        while not fact():
+            await trio.lowlevel.checkpoint()

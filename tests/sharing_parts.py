@@ -227,10 +227,14 @@ class Reader:
 
     def connect(self, relay):
         """A new connection, up to all that the relay has."""
+        self.offered(relay.logs())
+        self.settle(relay)
+
+    def offered(self, logs):
+        """A new connection, on which the relay says that it has these."""
         self.follower.connected()
         self.asked = []
-        self.take(relay.logs())
-        self.settle(relay)
+        self.take(logs)
 
     def settle(self, relay):
         """Have everything that was asked for answered."""

@@ -5,15 +5,15 @@
 Includes the client's own start.
 """
 
-import statistics
 from typing import Final
 
 from bench.contenders import Contender, Offer
-from bench.measures.setting import Setting, rows, to_yardstick
+from bench.measures.lengths import columns_by, figures_by
+from bench.measures.setting import Setting, rows
 from bench.outer import Outer
 from bench.programs import BEHIND, flood_file, long_history
-from bench.results import Budget, Column, Limit, Section, Side
-from bench.rounds import Runs, percentile
+from bench.results import YARDSTICK, Budget, Limit, Section, Side
+from bench.rounds import Runs
 
 TIMEOUT_S: Final = 15.0
 FILLING_S: Final = 300.0
@@ -46,23 +46,10 @@ def attach(setting: Setting) -> Section:
                 runs.attempt(contender.name, lambda contender=contender: fill(contender))  # type: ignore[misc]
             runs.interleave(contenders, rounds, once, setting.progress)
 
-    def figures(name: str) -> dict[str, float | None]:
-        found: dict[str, float | None] = {}
-        for label, runs in parts.items():
-            if name in runs.samples:
-                found[label] = statistics.median(runs.samples[name])
-                found[f"{label} p90"] = percentile(runs.samples[name], 0.9)
-                found[f"{label} ratio"] = to_yardstick(runs, name, float)
-        return found
-
     return Section(
         title=f"attach: from starting the client to the screen; {rounds} rounds; 1 GB: {copies[LONG]} times 1 MB",
-        columns=tuple(
-            Column(f"{label}{key}", f"{label}: {unit}", digits)
-            for label in copies
-            for key, unit, digits in (("", "median ms", 1), (" p90", "p90 ms", 1), (" ratio", "× tmux", 2))
-        ),
-        rows=rows(contenders, parts[LONG], figures),
+        columns=columns_by("tmux", copies),
+        rows=rows(contenders, parts[LONG], figures_by(YARDSTICK, parts)),
         budgets=tuple(
             Budget(f"attach, {label}", (Limit(label, Side.AT_MOST, 150, "ms"),)) for label in copies
         ),

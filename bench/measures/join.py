@@ -7,7 +7,6 @@ Includes the client's own start; both daemons and the relay run on this machine.
 Python that does nothing takes; no peer shows a terminal's past to who joins it.
 """
 
-import statistics
 import subprocess
 import sys
 import time
@@ -17,13 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from bench.contenders.cctm import Cctm
+from bench.measures.lengths import columns_by, figures_by
 from bench.measures.setting import Setting, rows
 from bench.outer import Outer
 from bench.programs import BEHIND, flood_file, long_history
 from bench.relays.base import LOCALHOST
 from bench.relays.ours import OurRelay
-from bench.results import PRODUCT, Budget, Column, Limit, Section, Side
-from bench.rounds import Runs, percentile
+from bench.results import PRODUCT, Budget, Limit, Section, Side
+from bench.rounds import Runs
 
 TIMEOUT_S: Final = 15.0
 FILLING_S: Final = 900.0
@@ -48,25 +48,12 @@ def join(setting: Setting) -> Section:
         if Cctm in setting.contenders
     }
 
-    def figures(name: str) -> dict[str, float | None]:
-        found: dict[str, float | None] = {}
-        for label, runs in parts.items():
-            if name in runs.samples:
-                found[label] = statistics.median(runs.samples[name])
-                found[f"{label} p90"] = percentile(runs.samples[name], 0.9)
-                found[f"{label} ratio"] = runs.ratio(name, PYTHON, float)
-        return found
-
     names = [_Runner(name, float) for name in (PYTHON, PRODUCT)]
     return Section(
         title=f"join: from starting the client to the screen, as a guest who was never there; {rounds} rounds; "
         f"1 GB: {copies[LONG]} times 1 MB",
-        columns=tuple(
-            Column(f"{label}{key}", f"{label}: {unit}", digits)
-            for label in copies
-            for key, unit, digits in (("", "median ms", 1), (" p90", "p90 ms", 1), (" ratio", "× python", 2))
-        ),
-        rows=rows(names, parts[LONG], figures) if parts else (),
+        columns=columns_by("python", copies),
+        rows=rows(names, parts[LONG], figures_by(PYTHON, parts)) if parts else (),
         budgets=tuple(Budget(f"join, {label}", (Limit(label, Side.AT_MOST, 300, "ms"),)) for label in copies),
         raw={
             "rounds": rounds,

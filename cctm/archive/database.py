@@ -16,7 +16,6 @@
 """
 
 import contextlib
-import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from typing import Any, Final
 
 from cctm.home import HomeError
 from cctm.protocol.errors import CctmError
-from cctm.sqlite import transaction
+from cctm.sqlite import refusal, transaction
 
 SCHEMA: Final = 3
 _APPLICATION_ID: Final = 0x4343544D  # "CCTM"
@@ -189,21 +188,13 @@ def _quoted(path: str) -> str:
     return "".join(chr(byte) if byte in safe else f"%{byte:02x}" for byte in os.fsencode(path))
 
 
-_DISK: Final = {
-    sqlite3.SQLITE_FULL: errno.ENOSPC,
-    sqlite3.SQLITE_IOERR: errno.EIO,
-    sqlite3.SQLITE_READONLY: errno.EROFS,
-    sqlite3.SQLITE_BUSY: errno.EBUSY,
-}
-
-
 @contextlib.contextmanager
 def _mapped() -> Iterator[None]:
     """SQLite's errors as ours: what the disk refused is an OSError, anything else is damage."""
     try:
         yield
     except sqlite3.Error as error:
-        reason = _DISK.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        reason = refusal(error)
         if reason is not None:
             raise OSError(reason, os.strerror(reason)) from error
         raise CatalogueDamagedError from error

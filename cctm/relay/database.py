@@ -23,7 +23,7 @@ from typing import Final
 from cctm.protocol.admission import decode_access_untrusted
 from cctm.protocol.errors import MalformedError
 from cctm.protocol.ids import ChannelId, Digest, LogId, WriterId
-from cctm.sqlite import transaction
+from cctm.sqlite import refusal, transaction
 
 SCHEMA: Final = 1
 _APPLICATION_ID: Final = 0x43435452  # "CCTR"
@@ -282,18 +282,10 @@ def _place(number: int, seq: int) -> int:
     return number << _SEQ_BITS | seq
 
 
-_DISK: Final = {
-    sqlite3.SQLITE_FULL: errno.ENOSPC,
-    sqlite3.SQLITE_READONLY: errno.EROFS,
-    sqlite3.SQLITE_BUSY: errno.EBUSY,
-}
-
-
 @contextlib.contextmanager
 def _mapped() -> Iterator[None]:
     """SQLite's errors as OSError."""
     try:
         yield
     except sqlite3.Error as error:
-        reason = _DISK.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, errno.EIO)
-        raise OSError(reason, str(error)) from error
+        raise OSError(refusal(error) or errno.EIO, str(error)) from error

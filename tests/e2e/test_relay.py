@@ -1,6 +1,5 @@
 """A real relay, and real clients on WebSockets."""
 
-import shutil
 import socket
 import ssl
 import subprocess
@@ -21,7 +20,7 @@ from relay_parts import (
     access,
     long_chain,
 )
-from relay_process import RelayProcess, dialled, opened
+from relay_process import RelayProcess, dialled, make_certificate, opened
 from samples import DEVICE, EPOCH, HOST, MEMBER, OPENED, OUTPUT, STREAM, drawn
 
 SIZE = len(HOST_RECORDS)
@@ -190,17 +189,9 @@ async def test_where_invites_are_asked_for_the_operator_makes_them(tmp_path):
             await owner.stored(SIZE)
 
 
-OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=relay"
-
-
 @pytest.fixture
 def certificate(tmp_path):
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
-    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]
-    subprocess.run([*OPENSSL.split(), *more], check=True, capture_output=True)
-    return cert, key
+    return make_certificate(tmp_path)
 
 
 async def test_it_serves_over_tls(tmp_path, certificate):

@@ -73,8 +73,7 @@ def test_a_newcomer_refuses_a_record_with_any_byte_changed(seq):
     step = 1 if len(records[seq]) < 600 else 7
     for changed in list(flips(records[seq]))[::step]:
         reader = Reader()
-        reader.follower.connected()
-        reader.take(PureRelay(host).logs())
+        reader.offered(PureRelay(host).logs())
         dropped(reader, m.Entries(host.log, 0, [*records[:seq], changed, *records[seq + 1 :]]))
         assert reader.screen is None
 
@@ -86,8 +85,7 @@ def test_what_is_fetched_by_itself_is_refused_with_any_byte_changed(part):
     seq = {"open": 0, "grant": 1, "keyframe": 6}[part]
     for changed in list(flips(host.records[host.log][seq]))[::3]:
         reader = Reader()
-        reader.follower.connected()
-        reader.take(PureRelay(host).logs())
+        reader.offered(PureRelay(host).logs())
         dropped(reader, m.Entries(host.log, seq, [changed]))
 
 
@@ -131,16 +129,14 @@ def test_a_log_of_somebody_elses_key_does_not_pass_for_the_hosts():
     reader = Reader()
     reader.connect(relay)  # by its own name it is nobody's
     assert (reader.screen, reader.asked) == (None, [])
-    reader.follower.connected()
-    reader.take(m.Logs([relay.row(forger.log, writer=HOST.public)], more=False))
+    reader.offered(m.Logs([relay.row(forger.log, writer=HOST.public)], more=False))
     dropped(reader, m.Entries(forger.log, 0, forger.records[forger.log]))
 
 
 def test_a_log_under_the_name_of_another_is_refused():
     host = shared()
     reader = Reader()
-    reader.follower.connected()
-    reader.take(m.Logs([PureRelay(host).row(host.log)._replace(log=drawn("another"))], more=False))
+    reader.offered(m.Logs([PureRelay(host).row(host.log)._replace(log=drawn("another"))], more=False))
     dropped(reader, m.Entries(drawn("another"), 0, host.records[host.log]))
 
 
@@ -153,8 +149,7 @@ def test_without_one_of_the_parts_of_a_first_screen_nothing_is_shown(lacking):
     host.keyframe(PRINTED)
     records = host.records[host.log]
     reader = Reader()
-    reader.follower.connected()
-    reader.take(PureRelay(host).logs())
+    reader.offered(PureRelay(host).logs())
     for name, seq in {"open": 0, "grant": 1, "keyframe": 6}.items():
         if name != lacking:
             assert reader.take(m.Entries(host.log, seq, [records[seq]])) == []
@@ -167,8 +162,7 @@ def test_an_entry_that_was_offered_and_is_not_there_ends_the_link():
     host = shared()
     host.keyframe(PRINTED)
     reader = Reader()
-    reader.follower.connected()
-    reader.take(PureRelay(host).logs())
+    reader.offered(PureRelay(host).logs())
     dropped(reader, m.Entries(host.log, 0, []))
 
 
@@ -179,8 +173,7 @@ def test_no_more_is_held_for_want_of_a_grant_than_the_largest_keyframe_needs():
     first = host.writer.size
     noise = b"".join(drawn(f"{part}", 64) for part in range(15_000))
     reader = Reader()
-    reader.follower.connected()
-    reader.take(PureRelay(host).logs())
+    reader.offered(PureRelay(host).logs())
     reader.take(m.Entries(host.log, 7, host.records[host.log][7:8]))
     held = []
     for seq in range(first, first + 60):
@@ -213,8 +206,7 @@ def test_the_parts_of_a_first_screen_may_come_twice():
     host.keyframe(PRINTED)
     records = host.records[host.log]
     reader = Reader()
-    reader.follower.connected()
-    reader.take(PureRelay(host).logs())
+    reader.offered(PureRelay(host).logs())
     for seq in (0, 0, 1, 1, 6, 6, 0, 1, 3, 6):
         reader.take(m.Entries(host.log, seq, [records[seq]]))
     assert reader.screen == PRINTED

@@ -11,6 +11,7 @@ from cctm.cctmd.feed import MAX_QUEUED, Feed
 from cctm.cctmd.recent import ATTACHED_LIMIT, Recent
 from cctm.protocol.control.frames import MAX_OUTPUT, FrameReader
 from cctm.protocol.control.replies import Ended, History, NameChanged, Notice, Output, Painted, Resized
+from daemon_parts import until
 
 
 class Peer:
@@ -69,13 +70,6 @@ def fill(feed):
         sent.append(Notice(0, str(len(sent)) + "x" * 50_000))
         feed.send(sent[-1])
     return sent
-
-
-async def until(fact):
-    """Let the other tasks run until *fact* is true."""
-    with trio.fail_after(10):
-        while not fact():
-            await trio.lowlevel.checkpoint()
 
 
 @contextmanager

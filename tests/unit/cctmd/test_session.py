@@ -20,7 +20,7 @@ from cctm.protocol.control.frames import VERSION, FrameReader, encode_message
 from cctm.protocol.control.values import Others, Reason, Rights
 from cctm.protocol.events import How
 from cctm.screen.fold import Fold
-from daemon_parts import Watcher, opened, running_daemon, screen_owner
+from daemon_parts import Watcher, opened, running_daemon, screen_owner, until
 
 ATTACH = requests.Attach("work", 80, 24, "xterm", 0, Rights.DRIVE, 0, None, 0, None)
 
@@ -87,13 +87,6 @@ async def connected(daemon):
             yield peer
         finally:
             peer.leave()
-
-
-async def until(fact):
-    """Let the other tasks run until *fact* is true."""
-    with trio.fail_after(20):
-        while not fact():
-            await trio.lowlevel.checkpoint()
 
 
 async def test_a_storm_of_sizes_resizes_the_terminal_a_few_times_and_ends_with_the_last(daemon):

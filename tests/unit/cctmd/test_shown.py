@@ -4,7 +4,6 @@ import pytest
 import trio
 import trio.testing
 
-from cctm.cctmd.frames import Frames
 from cctm.cctmd.shown import Shown
 from cctm.screen.avt_emulator import AvtEmulator
 from cctm.screen.fold import Fold
@@ -167,35 +166,3 @@ async def test_a_screen_that_cannot_be_dumped_keeps_nothing_from_the_record(daem
     assert terminal.held == ""
     terminal.keyframe(1)
     assert first_row(terminal.shown.fold) == ""
-
-
-class Unpaintable:
-    """A view that meets a bug when it is painted."""
-
-    def __init__(self):
-        self.why = ""
-
-    def frame(self):
-        raise ZeroDivisionError
-
-    def release(self, why):
-        self.why = why
-
-
-async def test_a_view_that_cannot_be_painted_keeps_no_other_from_it(nursery, autojump_clock):
-    frames = Frames()
-    painted = []
-
-    class Paintable:
-        def frame(self):
-            painted.append(self)
-
-    broken = Unpaintable()
-    frames.soon(broken, 0.0)
-    nursery.start_soon(frames.run)
-    await trio.testing.wait_all_tasks_blocked()
-    frames.soon(Paintable(), trio.current_time() + 1)
-    await trio.sleep(2)
-    assert len(painted) == 1
-    assert "cannot be shown" in broken.why
-    nursery.cancel_scope.cancel()

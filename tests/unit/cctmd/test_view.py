@@ -7,7 +7,6 @@ import trio
 
 from cctm.cctmd import view as view_module
 from cctm.cctmd.feed import MAX_QUEUED, Feed
-from cctm.cctmd.frames import Frames
 from cctm.cctmd.recent import MAX_HOLES
 from cctm.cctmd.stage import Ending
 from cctm.cctmd.view import NOTICE_S, View
@@ -99,6 +98,11 @@ class Client:
                 self.shown.feed(message.data)
         return len(data)
 
+    async def hear(self):
+        """Wait for something, and take it."""
+        await trio.lowlevel.wait_readable(self.socket)
+        self.read()
+
     @property
     def drawn(self):
         """How many messages drew something."""
@@ -116,15 +120,13 @@ class Client:
         """Wait until it was told that it is served so, one after the other."""
         with trio.fail_after(10):
             while self.modes != list(modes):
-                self.read()
-                await trio.sleep(0.001)
+                await self.hear()
 
     async def sees(self, *lines):
         """Wait until the first rows are *lines*."""
         with trio.fail_after(10):
             while not self.modes or self.lines[: len(lines)] != list(lines):
-                if not self.read():
-                    await trio.sleep(0.001)
+                await self.hear()
 
 
 def printed(terminal, data):
@@ -174,8 +176,7 @@ async def test_a_notice_lies_over_the_screen_for_a_moment_and_leaves_no_trace(da
     client.view.say("the disk is full")
     with trio.fail_after(NOTICE_S + 5):
         while "the disk is full" not in client.lines[-1]:
-            client.read()
-            await trio.sleep(0.001)
+            await client.hear()
     await client.is_served(Mode.RAW, Mode.PAINTED, Mode.RAW)
     await client.sees("text")
     assert client.shown.picture() == terminal.shown.fold.picture()
@@ -276,8 +277,7 @@ async def test_what_a_program_copies_reaches_the_clients_terminal_and_is_not_sho
         await client.sees("")
         with trio.fail_after(5):
             while Painted(copied) not in client.messages:
-                client.read()
-                await trio.sleep(0.001)
+                await client.hear()
         client.view.leave()
     late = attach(terminal)
     await late.sees("")
@@ -296,61 +296,7 @@ async def test_a_lone_escape_at_the_end_of_the_output_reaches_clients_soon(daemo
     assert not terminal.waits_for_more
     with trio.fail_after(5):
         while client.messages[-1] != Output(1, b"\x1b"):
-            client.read()
-            await trio.sleep(0.001)
-
-
-async def test_frames_paint_whoever_is_still_there():
-    class One:
-        def __init__(self):
-            self.frames = 0
-            self.painted = trio.Event()
-
-        def frame(self):
-            self.frames += 1
-            self.painted.set()
-
-    frames = Frames()
-    stays, leaves = One(), One()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(frames.run)
-        frames.soon(stays, trio.current_time() + 0.01)
-        frames.soon(stays, trio.current_time() + 1000)
-        frames.soon(leaves, trio.current_time())
-        frames.never(leaves)
-        with trio.fail_after(5):
-            await stays.painted.wait()
-        nursery.cancel_scope.cancel()
-    assert (stays.frames, leaves.frames) == (1, 0)
-
-
-async def test_a_client_that_cannot_be_painted_keeps_no_other_from_it():
-    class Broken:
-        released = ""
-
-        def frame(self):
-            raise ZeroDivisionError
-
-        def release(self, why):
-            self.released = why
-
-    class Sound:
-        def __init__(self):
-            self.painted = trio.Event()
-
-        def frame(self):
-            self.painted.set()
-
-    frames = Frames()
-    broken, sound = Broken(), Sound()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(frames.run)
-        frames.soon(broken, trio.current_time())
-        frames.soon(sound, trio.current_time() + 0.01)
-        with trio.fail_after(5):
-            await sound.painted.wait()
-        nursery.cancel_scope.cancel()
-    assert "see daemon.log" in broken.released
+            await client.hear()
 
 
 async def test_a_program_that_asks_and_ends_while_a_client_does_not_read_keeps_nobody(daemon, attach):

@@ -1,26 +1,10 @@
 """A wrong command line gets two sentences, whoever found what is wrong: click or we."""
 
 import re
-import sys
 
 import pytest
 
 from cctm import __version__
-from cctm.cli.main import main
-
-
-@pytest.fixture
-def cctm(monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("CCTM_HOME", str(tmp_path / "home"))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["cctm", *arguments])
-        with pytest.raises(SystemExit) as done:
-            main()
-        out, err = capsys.readouterr()
-        return done.value.code or 0, out, err
-
-    return call
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,7 @@ def test_an_entry_asked_for_alone_that_is_no_grant_is_refused():
     host = shared()
     host.keyframe()
     reader = Reader()
-    reader.follower.connected()
-    reader.take(m.Logs([PureRelay(host).row(host.log, grant=3)], more=False))
+    reader.offered(m.Logs([PureRelay(host).row(host.log, grant=3)], more=False))
     with pytest.raises(ChainError):
         reader.take(m.Entries(host.log, 3, host.records[host.log][3:4]))
 
@@ -137,8 +136,7 @@ def test_who_has_the_past_reads_it_under_the_newest_grant():
     host.rotate({DEVICE: 1, LINK: 1}, None)
     relay = PureRelay(host)
     reader = Reader()
-    reader.follower.connected()
-    reader.take(m.Logs([relay.row(host.log, keyframe=2)], more=False))
+    reader.offered(m.Logs([relay.row(host.log, keyframe=2)], more=False))
     reader.settle(relay)
     assert reader.screen == b"the past "
     assert reader.learnt[0].secrets == (secret(1), secret(2))

@@ -33,16 +33,14 @@ def shared(keyframe_at=None):
 def test_a_short_log_is_asked_for_from_its_beginning():
     host = shared()
     reader = Reader()
-    reader.follower.connected()
-    reader.take(PureRelay(host).logs())
+    reader.offered(PureRelay(host).logs())
     assert reader.asked == [m.Tail(host.log, 0)]
 
 
 def test_open_grant_and_tail_are_asked_for_in_one_go():
     host = shared(keyframe_at=20)
     reader = Reader()
-    reader.follower.connected()
-    reader.take(PureRelay(host).logs())
+    reader.offered(PureRelay(host).logs())
     assert reader.asked == [m.Fetch(host.log, 0, 1), m.Fetch(host.log, 1, 1), m.Tail(host.log, 20)]
 
 
@@ -51,8 +49,7 @@ def test_the_screen_is_shown_once_all_of_them_came_in_whatever_order(order):
     host = shared(keyframe_at=20)
     relay = PureRelay(host)
     reader = Reader()
-    reader.follower.connected()
-    reader.take(relay.logs())
+    reader.offered(relay.logs())
     asked = reader.asked
     for place in order[:2]:
         for answer in relay.answers(asked[place]):
@@ -80,8 +77,7 @@ def test_what_comes_is_shown_and_stored():
 def test_a_keyframe_of_what_is_shown_already_shows_nothing_anew():
     host = shared(keyframe_at=6)
     reader = Reader()
-    reader.follower.connected()
-    reader.take(PureRelay(host).logs())
+    reader.offered(PureRelay(host).logs())
     reader.take(m.Entries(host.log, 0, host.records[host.log][:1]))
     for first, end in ((1, 2), (6, 8)):
         reader.take(m.Entries(host.log, first, host.records[host.log][first:end]))
@@ -153,8 +149,7 @@ def test_every_message_about_a_log_in_every_phase_of_it_is_taken(phase, name):
     relay = PureRelay(host)
     reader = Reader()
     if phase == "candidate":
-        reader.follower.connected()
-        reader.take(relay.logs())
+        reader.offered(relay.logs())
     else:
         reader.connect(relay)
     if phase == "left":
@@ -224,8 +219,7 @@ def test_what_is_under_a_secret_that_is_not_ours_is_skipped_and_counted():
     host.rotate({DEVICE: 1, LINK: 2}, b"<now>")
     host.output(b"!")
     reader = Reader(least=(1, 2))
-    reader.follower.connected()
-    reader.take(m.Logs([PureRelay(host).row(host.log, grant=1, keyframe=2)], more=False))
+    reader.offered(m.Logs([PureRelay(host).row(host.log, grant=1, keyframe=2)], more=False))
     reader.settle(PureRelay(host))
     assert reader.screen == b"<now>!"
     assert reader.follower.skipped == 2

@@ -42,9 +42,7 @@ def test_entries_before_a_fork_are_read():
 def test_a_relay_that_claims_another_head_is_asked_to_show_it():
     host = shared()
     reader, relay = reading(host)
-    reader.follower.connected()
-    reader.asked = []
-    reader.take(m.Logs([relay.row(host.log, head=drawn("another"))], more=False))
+    reader.offered(m.Logs([relay.row(host.log, head=drawn("another"))], more=False))
     assert reader.asked == [m.Fetch(host.log, 4, 1), m.Tail(host.log, 5)]
     reader.take(m.Entries(host.log, 4, [forked(host, 4)]))
     assert reader.doubts == [Doubt.FORK]

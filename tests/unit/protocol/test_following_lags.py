@@ -75,8 +75,7 @@ def test_a_lag_that_never_was_does_not_do_without_the_grant_that_was_waited_for(
     host.output(b"!")
     relay = PureRelay(host)
     reader = Reader()
-    reader.follower.connected()
-    reader.take(relay.logs())
+    reader.offered(relay.logs())
     records = host.records[host.log]
     reader.take(m.Entries(host.log, 0, records[:1]))
     reader.take(m.Entries(host.log, 6, records[6:7]))

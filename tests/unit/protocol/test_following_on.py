@@ -16,9 +16,7 @@ def test_a_new_connection_goes_on_where_the_reader_is():
     reader, relay = reading(host)
     host.output(b"meanwhile")
     relay.update()
-    reader.follower.connected()
-    reader.asked = []
-    reader.take(relay.logs())
+    reader.offered(relay.logs())
     assert reader.asked == [m.Tail(host.log, 5)]
     reader.settle(relay)
     assert reader.screen == b"0 1 meanwhile"
@@ -32,9 +30,7 @@ def test_a_reader_that_is_far_behind_goes_on_at_the_newest_keyframe():
     host.rotate()
     host.keyframe(b"<now>")
     relay.update()
-    reader.follower.connected()
-    reader.asked = []
-    reader.take(relay.logs())
+    reader.offered(relay.logs())
     size = host.writer.size
     assert reader.asked == [m.Fetch(host.log, size - 3, 1), m.Tail(host.log, size - 1)]
     reader.settle(relay)
@@ -47,8 +43,7 @@ def test_a_connection_that_ends_before_the_first_screen_costs_nothing_but_time()
     host.keyframe(b"<now>")
     relay = PureRelay(host)
     reader = Reader()
-    reader.follower.connected()
-    reader.take(relay.logs())
+    reader.offered(relay.logs())
     for answer in relay.answers(reader.asked[-1]):
         reader.take(answer)
     assert (reader.screen, reader.follower.known) == (None, NOTHING_KNOWN)
@@ -64,9 +59,7 @@ def test_a_connection_that_ends_within_a_leap_is_made_up_for_by_the_next():
     host.rotate()
     host.output(b"!")
     relay.update()
-    reader.follower.connected()
-    reader.asked = []
-    reader.take(relay.logs())
+    reader.offered(relay.logs())
     for answer in relay.answers(reader.asked[-1]):  # the tail, and not the grant
         reader.take(answer)
     assert reader.screen == b"0 1 "
@@ -115,8 +108,7 @@ def test_after_a_restart_an_older_grant_than_was_seen_is_refused():
     host.rotate(screen=b"<old>")
     reader, relay = reading(host)
     again = Reader(known=reader.follower.known)
-    again.follower.connected()
-    again.take(m.Logs([relay.row(host.log, grant=1, keyframe=13)], more=False))
+    again.offered(m.Logs([relay.row(host.log, grant=1, keyframe=13)], more=False))
     assert again.asked == [m.Fetch(host.log, 0, 1), m.Tail(host.log, 13)]
     assert again.doubts == [Doubt.STALE]
     again.take(m.Entries(host.log, 0, host.records[host.log][:1]))

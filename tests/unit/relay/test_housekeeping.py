@@ -82,11 +82,18 @@ async def test_whoever_only_reads_uses_it_too(tmp_path):
         assert await parts.relay.store.channel(CHANNEL) is not None
 
 
+async def closed_and_left(parts):
+    """A channel that its owner closed, and that nobody uses."""
+    owner = await made(parts)
+    await listed(owner, 2, members={}, expires_us=CLOSED_US)
+    owner.socket.close()
+    await all_left(parts)
+
+
 async def test_what_its_owner_closed_is_deleted_once_nobody_uses_it(tmp_path):
     async with relay_parts(tmp_path) as parts:
         owner = await made(parts)
-        await owner.send(m.Access(access({}, 2, CLOSED_US)))
-        await owner.expect(m.AccessStored)
+        await listed(owner, 2, members={}, expires_us=CLOSED_US)
         await parts.relay.rooms.remove_closed()
         assert await parts.relay.store.channel(CHANNEL) is not None
         owner.socket.close()
@@ -135,11 +142,7 @@ async def test_the_largest_list_that_closes_is_found(tmp_path):
 
 async def test_what_is_opened_again_before_it_was_deleted_stays(tmp_path):
     async with relay_parts(tmp_path) as parts:
-        owner = await made(parts)
-        await owner.send(m.Access(access({}, 2, CLOSED_US)))
-        await owner.expect(m.AccessStored)
-        owner.socket.close()
-        await all_left(parts)
+        await closed_and_left(parts)
         again = await parts.open()
         await again.send(m.Access(access(version=3)))
         await again.expect(m.AccessStored)
@@ -162,11 +165,7 @@ async def test_a_list_that_names_nobody_deletes_nothing(tmp_path):
 
 async def test_whoever_is_refused_and_does_not_take_it_keeps_nothing_from_being_deleted(tmp_path):
     async with relay_parts(tmp_path) as parts:
-        owner = await made(parts)
-        await owner.send(m.Access(access({}, 2, CLOSED_US)))
-        await owner.expect(m.AccessStored)
-        owner.socket.close()
-        await all_left(parts)
+        await closed_and_left(parts)
         kicked = await parts.connect(MEMBER, most=0)
         await kicked.socket.send(kicked.machine.begin())
         proof, _ = kicked.machine.receive_untrusted(await kicked.socket.receive())
@@ -181,11 +180,7 @@ async def test_whoever_is_refused_and_does_not_take_it_keeps_nothing_from_being_
 
 async def test_somebody_who_never_stops_writing_keeps_nobody_else_from_coming_in(tmp_path):
     async with relay_parts(tmp_path) as parts:
-        owner = await made(parts)
-        await owner.send(m.Access(access({}, 2, CLOSED_US)))
-        await owner.expect(m.AccessStored)
-        owner.socket.close()
-        await all_left(parts)
+        await closed_and_left(parts)
 
         def write(_outcome=None):
             parts.relay.store.put_access(OTHER, b"", Maker(0, None, by_invite=False), write)

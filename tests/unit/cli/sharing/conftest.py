@@ -1,11 +1,8 @@
 """Commands about shared terminals, and the daemon that they ask."""
 
-import sys
-
 import pytest
 
 from archive_fixtures import make_home
-from cctm.cli.main import main
 from cctm.protocol.control import replies, requests
 from sharing_commands import FIRST, JOINED, OWN, PEOPLE, SECOND, URL, Daemon
 
@@ -28,14 +25,6 @@ def daemon(tmp_path):
 
 
 @pytest.fixture
-def cctm(daemon, monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("CCTM_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("CCTM_TERMINAL", raising=False)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["cctm", *arguments])
-        with pytest.raises(SystemExit) as done:
-            main()
-        return done.value.code or 0, *capsys.readouterr()
-
-    return call
+def cctm(daemon, cctm):
+    """The command, with that daemon at its control socket."""
+    return cctm
