@@ -218,14 +218,14 @@ async def test_a_client_that_stops_reading_is_painted_with_the_newest_screen_and
 
 @pytest.mark.parametrize("wanted", [Mode.AUTO, Mode.PAINTED])
 async def test_a_screen_in_more_parts_than_messages_may_wait_is_drawn(daemon, attach, monkeypatch, wanted):
-    monkeypatch.setattr(view_module, "PART_BYTES", 1000)
+    monkeypatch.setattr(view_module, "PART_BYTES", 500)
     terminal, _ = await opened(daemon)
-    window = (400, 100)
+    window = (200, 60)
     terminal.resize(*window)
-    cells = (f"\x1b[38;2;{n % 256};{n // 256};1mx".encode() for n in range(400 * 100))
+    cells = (f"\x1b[38;2;{n % 256};{n // 256};1mx".encode() for n in range(200 * 60))
     printed(terminal, b"".join(cells))
     client = attach(terminal, window=window, wanted=wanted)
-    await client.sees(*["x" * 400] * 100)
+    await client.sees(*["x" * 200] * 60)
     assert sum(isinstance(message, Painted) for message in client.messages) > MAX_QUEUED
 
 
