@@ -145,3 +145,9 @@ def shown_by(events: Iterator[Event]) -> bytes:
             case _:
                 continue
     return b"".join(parts)
+
+
+def shares(host: Machine) -> list[dict]:
+    """The links of *host*, and what a relay has not heard yet."""
+    found: list[dict] = json.loads(host.run("shares", "--json").stdout)
+    return found

@@ -1,6 +1,5 @@
 """What a relay has to hear, it hears: of terminals that ended or were deleted, and though it was away meanwhile."""
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +10,7 @@ from cctm.home import Home
 from cctm.protocol.admission import AccessList, decode_access_untrusted
 from machine import Machine, until
 from relay_process import RelayProcess
-from two_machines import link_of, machine_at, relay_records, share, use_relay
+from two_machines import link_of, machine_at, relay_records, share, shares, use_relay
 
 STORE = "relay.sqlite"
 
@@ -21,11 +20,6 @@ def listed(store: Path, channel: bytes) -> AccessList | None:
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as sql:
         row = sql.execute("SELECT access FROM channels WHERE channel = ?", (channel,)).fetchone()
     return None if row is None else decode_access_untrusted(row[0])
-
-
-def shares(host: Machine) -> list[dict]:
-    found: list[dict] = json.loads(host.run("shares", "--json").stdout)
-    return found
 
 
 def shared_terminal(host: Machine, *options: str) -> str:

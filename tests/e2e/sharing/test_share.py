@@ -16,6 +16,7 @@ from two_machines import (
     members_of,
     people,
     share,
+    shares,
     until_here,
     verify,
 )
@@ -84,6 +85,7 @@ def test_unsharing_ends_it(host: Machine, guest: Machine) -> None:
         here.enter("echo later-$((40+3))")
         here.until("later-43")
         assert not there.shows("later-43")
+    until(lambda: shares(host) == [], "the relay has heard of it")
     assert b"Ask for a new link." in guest.run("join", "-d", link, check=False).stderr
 
 
@@ -102,6 +104,7 @@ def test_one_is_kicked_and_the_other_stays(host: Machine, guest: Machine, tmp_pa
         until(lambda: {"ada", "bob"} <= set(labels(host)), "both are here")
         host.run("kick", "work", "ada")
         there.until("removed")
+        until(lambda: all(row["link"] for row in shares(host)), "the relay has heard of it")
         assert b"Ask for a new link." in guest.run("join", "-d", link, check=False).stderr
         here.enter("echo later-$((40+3))")
         beside.until("later-43")
