@@ -10,6 +10,7 @@ import time
 import pytest
 
 from archive_fixtures import make_home
+from cctm.cli.commands import join
 from cctm.cli.main import main
 from cctm.protocol.access import Role
 from cctm.protocol.control import replies, requests
@@ -151,7 +152,9 @@ def test_what_a_link_is_for_is_said_to_the_daemon(cctm, daemon):
     assert status == 0
     assert request[:4] == ("build", Role.DRIVER, True, True)
     assert before <= request.expires_us - 7_200_000_000 <= after
-    assert err.startswith("Whoever has this link can watch and type, for 2h.")
+    assert err.startswith(
+        "Whoever has this link can watch and type, and read what was printed before, for 2h."
+    )
 
 
 def test_a_link_never_expires_later_than_a_message_can_say(cctm, daemon):
@@ -506,6 +509,13 @@ def test_a_link_comes_on_standard_input_where_nobody_can_be_asked(cctm, daemon, 
     assert daemon.requests == [requests.Join(URL, Rights.DRIVE, "ana")]
 
 
+def test_what_joining_waits_for_is_said(cctm, daemon, monkeypatch):
+    monkeypatch.setattr(
+        join, "wait", lambda _, seconds: seconds is None
+    )  # the answer takes longer than anybody waits
+    assert cctm("join", "-d", URL) == (0, "theirs\n", "Waiting for https://relay.example …\n")
+
+
 def test_a_link_on_the_command_line_is_taken(cctm, daemon):
     assert cctm("join", "-d", "--view", URL)[0] == 0
     [request] = daemon.requests
@@ -518,7 +528,7 @@ def test_what_is_no_link_is_refused_and_not_repeated(cctm, daemon, link):
     assert cctm("join", "-d", link) == (
         1,
         "",
-        "cctm: That is not a link, or not all of one. Copy it once more, from https:// to its end.\n",
+        "cctm: That is not a link, or not all of one. Copy it once more, from http to its end.\n",
     )
     assert not daemon.requests
 
