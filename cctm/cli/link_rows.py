@@ -31,7 +31,7 @@ def expiry(row: LinkRow, now_s: float) -> str:
     if row.expires_us is None:
         return "never"
     left_s = row.expires_us / 1e6 - now_s
-    return f"in {words.age(left_s)}" if left_s > 0 else "now"
+    return f"in {words.time_left(left_s)}" if left_s > 0 else "now"
 
 
 def as_json(row: LinkRow) -> dict[str, object]:

@@ -25,6 +25,18 @@ def age(seconds: float) -> str:
     return f"{max(0, int(seconds))}s"
 
 
+def time_left(seconds: float) -> str:
+    """How long still, to the minute, in two units at most: 45s, 1h 30m, 6d 23h. Part of a minute counts as one."""
+    if seconds < MINUTE_S:
+        return age(seconds)
+    whole = -int(-seconds // MINUTE_S) * MINUTE_S
+    for length, unit, smaller in ((DAY_S, "d", HOUR_S), (HOUR_S, "h", MINUTE_S)):
+        if whole >= length:
+            rest = whole % length
+            return f"{whole // length}{unit}" + (f" {age(rest)}" if rest >= smaller else "")
+    return f"{whole // MINUTE_S}m"
+
+
 def size(count: int) -> str:
     """Bytes in binary units: 812 B, 1.4 KiB, 20 MiB."""
     if count < 1024:

@@ -368,8 +368,11 @@ class Mirror(Stage):
 
     @property
     def greeting(self) -> str:
-        """What whoever attaches may not know of it: to leave by `exit` would end the host's program."""
-        return GREETING
+        """What whoever attaches may not know of it: to leave by `exit` would end the host's program.
+
+        Who was removed needs to know that instead, and the banner says it.
+        """
+        return "" if self.joined.parted else GREETING
 
     def join(self, viewer: Viewer) -> None:
         """Send what is shown to *viewer* from now on."""

@@ -199,9 +199,15 @@ class Mirrors:
 
     async def _join(self, link: Link, label: str) -> replies.Created:
         channel = link.channel
-        is_new = channel not in self.places
-        mirror = await self._enter(link, label)
-        downlink = self._downlinks[channel]
+        before = await self._noted(channel)
+        about = before[1] if before else About(_provisional(channel), (), b"", self._services.clock.wall_us())
+        about = replace(about, state=State.RUNNING, ended_us=None, how=None, code=0)
+        await self._enter(
+            channel,
+            Joined(link.origin, link.secret, link.generation, link.epoch, os.urandom(SEED_BYTES), label),
+            about,
+        )
+        mirror, downlink = self.mirrors[channel], self._downlinks[channel]
         downlink.hold()
         try:
             with trio.move_on_after(JOIN_S):
@@ -214,10 +220,12 @@ class Mirrors:
             downlink.let_go()
             raise
         failure = downlink.failure
-        if is_new:
-            await self.forget(channel)
-        else:
-            downlink.let_go()
+        downlink.let_go()
+        if self._downlinks.get(channel) is downlink:  # nobody has joined it anew since
+            if before is None:
+                await self.forget(channel)
+            else:
+                await self._enter(channel, *before)
         if failure is not None:
             raise RefusedError(Reason.FAILED, failure.what, failure.advice)
         raise RefusedError(
@@ -226,17 +234,23 @@ class Mirrors:
             "Ask its host for a new link, or try again once it is there.",
         )
 
-    async def _enter(self, link: Link, label: str) -> Mirror:
-        """Note the link, with keys of our own for it, and make the mirror."""
-        services, channel = self._services, link.channel
+    async def _noted(self, channel: ChannelId) -> tuple[Joined, About] | None:
+        """As what *channel* was joined before, and what is known of it; None: it was not."""
+        about, mirror = self._terminals.abouts.get(channel), self.mirrors.get(channel)
+        if about is None:
+            return None
+        if mirror is not None:
+            return mirror.joined, about
+        services = self._services
+        joined = await wait_for(services.storage.run(lambda: services.catalogue.joined(channel)))
+        return None if joined is None else (joined, about)
+
+    async def _enter(self, channel: ChannelId, joined: Joined, about: About) -> None:
+        """Note as what *channel* is joined, and follow it, unless it has ended."""
+        services = self._services
         services.storage.readmit(channel)
         catalogue = services.catalogue
         self.close(channel, "it is joined anew")
-        joined = Joined(link.origin, link.secret, link.generation, link.epoch, os.urandom(SEED_BYTES), label)
-        about = self._terminals.abouts.get(
-            channel, About(_provisional(channel), (), b"", services.clock.wall_us())
-        )
-        about = replace(about, state=State.RUNNING, ended_us=None, how=None, code=0)
 
         def write() -> tuple[list[EpochSecret], list[Checkpoint], Joined]:
             before = catalogue.joined(channel)
@@ -248,7 +262,9 @@ class Mirrors:
 
         secrets, checkpoints, entered = await wait_for(services.storage.run(write))
         self._terminals.abouts[channel] = about
-        return self._add(channel, entered, about, secrets, checkpoints)
+        self.places[channel] = str(entered.origin)
+        if about.state is State.RUNNING:
+            self._add(channel, entered, about, secrets, checkpoints)
 
     def close(self, channel: ChannelId, why: str) -> None:
         """Follow *channel* no longer; whoever looks is told *why*."""
@@ -257,6 +273,7 @@ class Mirrors:
         if downlink is not None:
             downlink.end()
         if mirror is not None:
+            self._terminals.file_bytes[channel] = mirror.keeping.file_bytes
             mirror.is_given_up = True
             for viewer in list(mirror.viewers):
                 viewer.release(why)

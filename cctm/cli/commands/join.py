@@ -8,7 +8,7 @@ import click
 
 from cctm.cli import words
 from cctm.cli.attachment import attach_request
-from cctm.cli.client import connect
+from cctm.cli.client import connect, wait
 from cctm.cli.commands.attach import attach, check_place
 from cctm.cli.errors import MistakeError, UserError
 from cctm.cli.parameters import LINK, NAME, asked_secretly
@@ -20,6 +20,7 @@ from cctm.protocol.events import is_name
 from cctm.protocol.link import decode_link_untrusted
 
 NAMELESS: Final = "guest"
+PATIENCE_S: Final = 2.0  # after which it is said what is waited for
 
 
 @click.command(epilog="Example: cctm join --as ana")
@@ -51,7 +52,10 @@ def command(
     rights = Rights.VIEW if view else Rights.DRIVE
     home = Home.locate(os.environ)
     with connect(home) as client:
-        joined = client.ask(requests.Join(given, rights, label), replies.Created)
+        client.send(requests.Join(given, rights, label))
+        if not wait((client.socket.fileno(),), PATIENCE_S):
+            click.echo(f"Waiting for {decode_link_untrusted(given).origin} …", err=True)
+        joined = client.expect(replies.Created)
         if detached:
             click.echo(words.printable(joined.name))
             return
@@ -63,7 +67,7 @@ def _check(link: str) -> None:
         decode_link_untrusted(link)
     except MalformedError as error:
         raise UserError(
-            "That is not a link, or not all of one.", "Copy it once more, from https:// to its end."
+            "That is not a link, or not all of one.", "Copy it once more, from http to its end."
         ) from error
 
 

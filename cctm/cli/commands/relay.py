@@ -51,9 +51,15 @@ class _Origin(click.ParamType[Origin]):
         try:
             return decode_origin_untrusted(value)
         except MalformedError:
-            raise MistakeError(
-                f"{value!r} is no address of a relay.", "Write https://relay.example, for example."
-            ) from None
+            raise MistakeError(f"{value!r} is no address of a relay.", _meant(value)) from None
+
+
+def _meant(text: str) -> str:
+    """What *text* may have been meant to be: mostly only the scheme is missing."""
+    try:
+        return f"Did you mean {decode_origin_untrusted(f'http://{text}')}, or https?"
+    except MalformedError:
+        return "Write https://relay.example, for example."
 
 
 class _Size(click.ParamType[int]):
@@ -84,7 +90,11 @@ def command() -> None:
 
 @command.command(epilog="Example: cctm relay serve --listen 127.0.0.1:4222 --origin https://relay.example")
 @click.option(
-    "--listen", type=_Address(), default="127.0.0.1:4222", show_default=True, help="Where to listen."
+    "--listen",
+    type=_Address(),
+    default="127.0.0.1:4222",
+    show_default=True,
+    help="Where to listen; 0.0.0.0:4222: for others, too.",
 )
 @click.option(
     "--origin", "origins", type=_Origin(), multiple=True, help="As what it is dialled; may be repeated."

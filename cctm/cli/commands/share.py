@@ -77,9 +77,10 @@ def command(
             click.echo(_qr_code(url), err=True, color=True)  # what it needs was looked at
         trouble = _trouble(client, terminal, url)
     can = "watch and type" if drive else "watch"
-    until = "" if expires_s is None else f", for {words.age(expires_s)}"
+    past = ", and read what was printed before" if history else ""
+    until = "" if expires_s is None else f", for {words.time_left(expires_s)}"
     named = words.printable(target or terminal[: words.SHOWN_ID_DIGITS])
-    click.echo(f"Whoever has this link can {can}{until}. `cctm unshare {named}` revokes it.", err=True)
+    click.echo(f"Whoever has this link can {can}{past}{until}. `cctm unshare {named}` revokes it.", err=True)
     if trouble:
         click.echo(
             f"Nobody can join yet: {words.printable(trouble)} `cctm shares` tells when that has changed.",

@@ -1,5 +1,7 @@
 """A terminal of another machine, joined: a daemon's parts, a relay's process, a host of the protocol's parts."""
 
+from dataclasses import replace
+
 import pytest
 
 from cctm.archive.files import list_channels
@@ -9,7 +11,7 @@ from cctm.archive.reader import Archive
 from cctm.archive.verify import verify_channel
 from cctm.cctmd import shown
 from cctm.cctmd.history import last_output
-from cctm.cctmd.joining import banner
+from cctm.cctmd.joining import banner, mirrors
 from cctm.cctmd.requests import answer, list_rows
 from cctm.cctmd.services import RefusedError
 from cctm.cli import words
@@ -17,11 +19,19 @@ from cctm.cli.commands.ls import row_as_json
 from cctm.protocol.access import Role
 from cctm.protocol.control import replies, requests
 from cctm.protocol.events import How, Output
+from cctm.protocol.link import SECRET_BYTES, encode_link
 from cctm.protocol.live.messages import Why
+from cctm.protocol.origin import decode_origin_untrusted
 from daemon_parts import Watcher, running_daemon
 from joining_parts import join, row, until
 from relay_process import RelayProcess
 from sharing_host import SharingHost
+
+
+def link_to_nowhere(host):
+    """Another link to what *host* shares, through a relay that is not there."""
+    nowhere = decode_origin_untrusted("http://127.0.0.1:1")
+    return encode_link(replace(host.link, origin=nowhere, secret=bytes(SECRET_BYTES)))
 
 
 def state_of(daemon):
@@ -178,7 +188,9 @@ async def test_a_guest_that_is_removed_is_told_and_can_forget_the_terminal(tmp_p
         mirror.join(viewer)
         await until(lambda: mirror.is_oneself and mirror.voice.driver.pulse is not None)
         await host.says_farewell()
+        assert mirror.greeting
         await until(lambda: mirror.banner == "The host has removed you: nothing more comes. Ctrl+B d leaves.")
+        await until(lambda: mirror.greeting == "")  # the banner would lie behind it
         await host.removes_everybody()
         await until(lambda: not mirror.is_connected)
         assert await answer(daemon, requests.Remove("theirs")) == [replies.Done()]
@@ -310,6 +322,48 @@ async def test_a_link_that_is_void_is_refused_and_leaves_nothing(tmp_path, relay
             with pytest.raises(RefusedError):
                 await join(daemon, host)
         assert list_rows(daemon, 0) == []
+
+
+@pytest.mark.parametrize("left", [False, True])
+async def test_a_link_that_does_not_work_leaves_what_was_joined_before_as_it_was(
+    tmp_path, relay, monkeypatch, left
+):
+    host = SharingHost(relay.address)
+    elsewhere = link_to_nowhere(host)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        mirror = await join(daemon, host)
+        mirror.join(viewer := Watcher())
+        await until(lambda: mirror.is_oneself and mirror.voice.driver.pulse is not None)
+        if left:
+            await host.says_farewell()
+            await until(lambda: state_of(daemon)[1] == "removed")
+        [before] = list_rows(daemon, 0)
+        monkeypatch.setattr(mirrors, "JOIN_S", 1.0)  # nothing comes, however long it is waited for
+        with pytest.raises(RefusedError, match="Nothing listens"):
+            await answer(daemon, requests.Join(elsewhere, 0, "bob"))
+        assert viewer.said == ["it is joined anew"]
+        [after] = list_rows(daemon, 0)
+        assert (after.place, after.parted, after.name) == (relay.address, before.parted, "theirs")
+        assert after.stored_bytes > 0
+        if not left:
+            again = daemon.mirrors.mirrors[host.channel]
+            again.join(Watcher())
+            await until(lambda: again.is_oneself and again.voice.driver.pulse is not None)
+            assert host.labels == ["ann"]  # it came back as the guest that the host knew
+
+
+async def test_a_link_that_does_not_work_leaves_what_has_ended_as_it_was(tmp_path, relay, monkeypatch):
+    host = SharingHost(relay.address)
+    elsewhere = link_to_nowhere(host)
+    async with running_daemon(tmp_path) as daemon, host.running():
+        await join(daemon, host)
+        await host.ends(3)
+        await until(lambda: not daemon.mirrors.mirrors)
+        before = list_rows(daemon, 0)
+        monkeypatch.setattr(mirrors, "JOIN_S", 1.0)  # nothing comes, however long it is waited for
+        with pytest.raises(RefusedError, match="Nothing listens"):
+            await answer(daemon, requests.Join(elsewhere, 0, "bob"))
+        assert list_rows(daemon, 0) == before
 
 
 @pytest.mark.parametrize("text", ["", "https://relay.example/t/x", "hello"])

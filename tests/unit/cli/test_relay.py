@@ -87,8 +87,11 @@ def test_what_is_no_invite_changes_nothing(machine, tmp_path, text):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("relay.example",), "is no address of a relay"),
-        (("https://relay.example/t/x",), "is no address of a relay"),
+        (
+            ("relay.example:4222",),
+            "is no address of a relay. Did you mean http://relay.example:4222, or https?",
+        ),
+        (("https://relay.example/t/x",), "is no address of a relay. Write https://relay.example,"),
         (("--none", "https://relay.example"), "--none stands alone."),
         (("--invite",), "URL is missing."),
     ],

@@ -27,6 +27,24 @@ def test_an_age_is_said_in_one_unit(seconds, said):
 
 
 @pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0s"),
+        (59.9, "59s"),
+        (60, "1m"),
+        (61, "2m"),
+        (5_400, "1h 30m"),
+        (7_199.5, "2h"),
+        (86_399, "1d"),
+        (86_400 + 1_800, "1d"),
+        (604_800 - 3_600, "6d 23h"),
+    ],
+)
+def test_what_is_left_of_a_time_is_said_to_the_minute(seconds, said):
+    assert words.time_left(seconds) == said
+
+
+@pytest.mark.parametrize(
     ("count", "said"),
     [
         *((0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (10_137, "9.9 KiB"), (10_190, "10 KiB")),

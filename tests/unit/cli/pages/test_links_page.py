@@ -17,7 +17,7 @@ def test_the_links_to_a_terminal_are_listed():
     assert [line.split()[:5] for line in lines[6:9]] == [
         ["LINK", "ROLE", "EXPIRES", "GUESTS", "STATE"],
         ["01010101", "drive", "never", "2", "connected"],
-        ["02020202", "view", "in", "2h", "0"],
+        ["02020202", "view", "in", "2h", "2m"],
     ]
 
 

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from cctm.cli.commands import join
 from cctm.protocol.control import requests
 from cctm.protocol.control.values import Rights
 from sharing_commands import URL
@@ -15,6 +16,12 @@ def test_a_link_comes_on_standard_input_where_nobody_can_be_asked(cctm, daemon, 
         monkeypatch.setattr(sys, "stdin", file)
         assert cctm("join", "-d", "--as", "ana") == (0, "theirs\n", "")
     assert daemon.requests == [requests.Join(URL, Rights.DRIVE, "ana")]
+
+
+def test_what_joining_waits_for_is_said(cctm, daemon, monkeypatch):
+    # The answer takes longer than anybody waits.
+    monkeypatch.setattr(join, "wait", lambda _, seconds: seconds is None)
+    assert cctm("join", "-d", URL) == (0, "theirs\n", "Waiting for https://relay.example …\n")
 
 
 def test_a_link_on_the_command_line_is_taken(cctm, daemon):
@@ -29,7 +36,7 @@ def test_what_is_no_link_is_refused_and_not_repeated(cctm, daemon, link):
     assert cctm("join", "-d", link) == (
         1,
         "",
-        "cctm: That is not a link, or not all of one. Copy it once more, from https:// to its end.\n",
+        "cctm: That is not a link, or not all of one. Copy it once more, from http to its end.\n",
     )
     assert not daemon.requests
 

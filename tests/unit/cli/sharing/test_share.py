@@ -50,7 +50,9 @@ def test_what_a_link_is_for_is_said_to_the_daemon(cctm, daemon):
     assert status == 0
     assert request[:4] == ("build", Role.DRIVER, True, True)
     assert before <= request.expires_us - 7_200_000_000 <= after
-    assert err.startswith("Whoever has this link can watch and type, for 2h.")
+    assert err.startswith(
+        "Whoever has this link can watch and type, and read what was printed before, for 2h."
+    )
 
 
 def test_a_link_never_expires_later_than_a_message_can_say(cctm, daemon):
