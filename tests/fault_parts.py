@@ -200,7 +200,7 @@ class Typist:
     """Types numbered tokens into a terminal that was joined, and notes what it is told; comes again when cut off."""
 
     def __init__(self, machine: Machine, target: str, pause_s: float) -> None:
-        self._path = str(machine.home / "state" / "control.sock")
+        self._path = Home.locate(machine.env).control_socket
         self._target = target
         self._pause_s = pause_s
         self._is_over = threading.Event()
@@ -216,7 +216,15 @@ class Typist:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def is_typing(self) -> bool:
+        return self._thread.is_alive()
+
     def stop(self) -> None:
+        """
+        Raises:
+            BaseException: what kept it from typing.
+        """
         self._is_over.set()
         self._thread.join()
         if self._error is not None:
@@ -225,7 +233,7 @@ class Typist:
     def _run(self) -> None:
         try:
             while not self._is_over.is_set():
-                with suppress(OSError, EOFError):
+                with suppress(FileNotFoundError, ConnectionError, TimeoutError, EOFError):
                     self._type()
                 self._tell("")
                 self._is_over.wait(0.05)

@@ -50,7 +50,9 @@ class Shared:
     def go_on(self) -> None:
         """Wait until what is typed runs, or runs again."""
         before = self.read()
-        until(lambda: len(self.read()) > len(before), "what is typed runs", 120)
+        until(lambda: not self.typist.is_typing or len(self.read()) > len(before), "what is typed runs", 120)
+        if not self.typist.is_typing:
+            self.typist.stop()
 
     def read(self) -> bytes:
         path = self.place / "read"
