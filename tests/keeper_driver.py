@@ -92,8 +92,11 @@ def orphans_come_to_us():
 
 
 def _children():
-    threads = Path("/proc/self/task").iterdir()
-    return [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
+    found = []
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end meanwhile
+            found += [int(pid) for pid in (thread / "children").read_text().split()]
+    return found
 
 
 def lives(pid):

@@ -227,6 +227,7 @@ def body(members: Members, epochs: Sequence[EpochSecret], recipients: Sequence[R
     return make_grant(place, epochs[-1], recipients, members.table(OWNER.public), bytes(32))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("guests", "number"), [(MAX_GUESTS, 1_000), (447, 2_000), (63, 5_000), (0, 5_000)])
 def test_a_grant_holds_as_many_of_the_newest_secrets_as_fit(guests: int, number: int) -> None:
     members = many(guests)
@@ -238,6 +239,7 @@ def test_a_grant_holds_as_many_of_the_newest_secrets_as_fit(guests: int, number:
     assert MAX_GRANT_BYTES * 0.8 < len(made) <= MAX_GRANT_BYTES or most == MAX_SECRETS
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("guests", "number"), [(MAX_GUESTS, 1_000), (0, 5_000)])
 def test_no_grant_holds_many_more(guests: int, number: int) -> None:
     members = many(guests)
