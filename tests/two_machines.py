@@ -24,9 +24,9 @@ from cctm.relay_choice import RelayChoice, save_choice
 from machine import Machine, until
 
 
-def machine_at(place: Path) -> Machine:
+def machine_at(place: Path, *, traced: bool = True) -> Machine:
     place.mkdir()
-    return Machine(place)
+    return Machine(place, traced=traced)
 
 
 def use_relay(host: Machine, address: str) -> None:

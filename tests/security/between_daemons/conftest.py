@@ -19,8 +19,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with (
         LyingRelay() as liar,
         RelayProcess(place / "relay", "--origin", liar.address) as relay,
-        machine_at(place / "host") as host,
-        machine_at(place / "guest") as guest,
+        # Traced, they take twice as long and show nothing that the tests of sharing do not.
+        machine_at(place / "host", traced=False) as host,
+        machine_at(place / "guest", traced=False) as guest,
     ):
         liar.serve(relay.address)
         use_relay(host, liar.address)

@@ -18,7 +18,7 @@ from lying_relay import Passage, honest
 from machine import until
 from outer import needs_tmux
 
-pytestmark = needs_tmux
+pytestmark = [needs_tmux, pytest.mark.untraced]
 
 # --- it flips, truncates, forges, splices, reorders
 

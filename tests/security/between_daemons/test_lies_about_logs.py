@@ -20,7 +20,7 @@ from outer import Outer, needs_tmux
 from relay_process import RelayProcess
 from two_machines import labels, machine_at, share, verify
 
-pytestmark = needs_tmux
+pytestmark = [needs_tmux, pytest.mark.untraced]
 
 # --- it says what is not so
 
@@ -125,7 +125,7 @@ def test_a_newcomer_is_not_shown_what_the_relay_had_before_its_link(
     world: World, both: Attached, yesterday: str, tmp_path: Path
 ) -> None:
     url = share(world.host, "work")
-    with machine_at(tmp_path / "newcomer") as newcomer:
+    with machine_at(tmp_path / "newcomer", traced=False) as newcomer:
         world.liar.upstream = yesterday
         assert newcomer.run("join", "-d", url, check=False).returncode == 1
         world.liar.upstream = world.relay.address
@@ -139,7 +139,7 @@ def test_whoever_was_removed_and_is_let_in_by_an_old_list_reads_nothing_new(
     world: World, both: Attached, tmp_path: Path
 ) -> None:
     url = share(world.host, "work", "--drive")
-    with machine_at(tmp_path / "bob") as bob, Outer(bob, "join", url, "--as", "bob") as beside:
+    with machine_at(tmp_path / "bob", traced=False) as bob, Outer(bob, "join", url, "--as", "bob") as beside:
         until(lambda: "bob" in labels(world.host))
         beside.until(both.print())
         # From here on no list reaches the relay.

@@ -7,6 +7,8 @@ shown or typed that was not printed or typed. What must be noticed, the journal 
 import os
 from pathlib import Path
 
+import pytest
+
 from cctm.protocol.ids import WriterId
 from cctm.protocol.live.envelope import Kind, decode_live_untrusted
 from cctm.protocol.sync import messages as m
@@ -17,7 +19,7 @@ from machine import until
 from outer import Outer, needs_tmux
 from two_machines import labels, machine_at, share
 
-pytestmark = needs_tmux
+pytestmark = [needs_tmux, pytest.mark.untraced]
 
 # --- it replays pulses, hails and farewells
 
@@ -76,7 +78,7 @@ def test_a_farewell_is_worth_nothing_to_another_key(world: World, both: Attached
 
     world.liar.lie = lie
     url = share(world.host, "work")
-    with machine_at(tmp_path / "bob") as bob, Outer(bob, "join", url, "--as", "bob") as beside:
+    with machine_at(tmp_path / "bob", traced=False) as bob, Outer(bob, "join", url, "--as", "bob") as beside:
         until(lambda: "bob" in labels(world.host))
         world.host.run("kick", "work", "bob")
         until(lambda: farewells, "bob is told")
