@@ -12,22 +12,10 @@ from pathlib import Path
 import pytest
 
 from cctm.protocol.ids import ChannelId
-from fault_parts import (
-    FLOOD,
-    Compared,
-    Ran,
-    Relay,
-    Typist,
-    check_output,
-    check_records,
-    check_typed,
-    kill_daemon,
-    printed,
-    shown,
-    use_relay,
-)
+from fault_parts import FLOOD, Ran, Relay, Typist, check_typed, kill_daemon, printed, shown, use_relay
 from machine import Machine, until
 from roads import Road, Roads, skip_without_roads
+from stored_records import Compared, check_output, check_records
 
 # `make faults` does it at full length.
 KILLS = int(os.environ.get("CCTM_TEST_FAULTS", "1"))
