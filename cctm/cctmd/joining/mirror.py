@@ -404,11 +404,6 @@ class Mirror(Stage):
     def _screen_is_known(self) -> None:
         self._unheld.set()
 
-    @property
-    def has_room_for_more(self) -> bool:
-        """Whether more of the connection should be read: not while too much of what came waits to be shown."""
-        return self._unheld.is_set()
-
     async def room_for_more(self) -> None:
-        """Wait until more of the connection should be read."""
+        """Wait until more of the connection should be read: not while too much of what came waits to be shown."""
         await self._unheld.wait()
