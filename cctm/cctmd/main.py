@@ -30,6 +30,7 @@ from cctm.cctmd import control, resuming
 from cctm.cctmd.agent import forget_agent
 from cctm.cctmd.clock import Clock
 from cctm.cctmd.daemon import Daemon
+from cctm.cctmd.groups import first
 from cctm.cctmd.keeper_link import HomeGoneError
 from cctm.cctmd.room import RoomWatch
 from cctm.cctmd.services import Services
@@ -64,12 +65,12 @@ def main() -> int:
         _say_why(home, error.what, error.advice)
         return EXIT_CANNOT_START
     except (OSError, ExceptionGroup) as error:
-        first = _first(error)
-        if isinstance(first, HomeGoneError):
+        cause = first(error)
+        if isinstance(cause, HomeGoneError):
             LOG.error("%s is gone, and so is the keeper: there is nothing left to serve", home.root)  # noqa: TRY400
             return EXIT_CANNOT_START
         LOG.exception("the daemon failed")
-        _say_why(home, f"The daemon cannot go on: {first}.", f"See {home.daemon_log}.")
+        _say_why(home, f"The daemon cannot go on: {cause}.", f"See {home.daemon_log}.")
         return EXIT_CANNOT_START
     return 0
 
@@ -91,12 +92,6 @@ def _say_if_elsewhere(home: Home) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, contextlib.suppress(OSError):
         connection.connect(home.keeper_socket)
         connection.sendall(wire.encode(wire.Quit()))
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 async def _run(home: Home) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 import trio
 
 from cctm.cctmd.clock import Clock
+from cctm.cctmd.groups import first
 from cctm.cctmd.joining.mirror import Mirror
 from cctm.cctmd.links.connection import Connection, LinkDownError, LinkError, dial
 from cctm.cctmd.links.pacing import Paced
@@ -118,7 +119,6 @@ class Downlink:
         connecting = f"Connecting to {mirror.joined.origin} …"
         while mirror.ending is None:
             mirror.disconnected(connecting)
-            began = trio.current_time()
             is_again = False
             try:
                 await self._be_connected()
@@ -128,9 +128,9 @@ class Downlink:
                 self._hasty_s = trio.current_time()
                 mirror.disconnected(connecting)
             except* (LinkError, RemoteError) as failures:
-                is_again = self._note_failure(_first(failures))
+                is_again = self._note_failure(first(failures))
             if not is_again and mirror.ending is None:
-                await self._retrying.pause(trio.current_time() - began)
+                await self._retrying.pause()
 
     def _note_failure(self, error: BaseException) -> bool:
         """Say why there is no connection. Whether to dial again at once, as another."""
@@ -158,6 +158,7 @@ class Downlink:
         mirror = self._mirror
         self._waiting.clear()
         async with dial(mirror.joined.origin, mirror.channel, mirror.keys) as connection:
+            self._retrying.opened()
             mirror.connected(self._send_soon)
             self.failure = None
             async with trio.open_nursery() as nursery:
@@ -235,9 +236,3 @@ class Downlink:
             pause_s = LOOK_S if wake_us is None else (wake_us - self._clock.now_us()) / 1e6
             with trio.move_on_after(min(LOOK_S, max(SOON_S, pause_s))):
                 await self._poked.wait()
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -19,6 +19,7 @@ import trio
 from cctm.archive.catalogue import Joined
 from cctm.archive.past import Missing, newest_missing, ref_of
 from cctm.archive.storage import LogRef
+from cctm.cctmd.groups import first
 from cctm.cctmd.joining.mirror import Mirror
 from cctm.cctmd.links.connection import Connection, LinkError, dial
 from cctm.cctmd.links.pacing import Paced
@@ -100,7 +101,7 @@ class Past:
             try:
                 await self._fetch(channel, most_bytes)
             except* (_EnoughError, _StopError, LinkError, RemoteError, OSError) as errors:
-                is_more, why = _said(channel, _first(errors))
+                is_more, why = _said(channel, first(errors))
             return Recalled(is_more, max(0, self._file_bytes(channel) - before), why)
 
     async def _fetch(self, channel: ChannelId, most_bytes: int) -> None:
@@ -258,10 +259,3 @@ def _said(channel: ChannelId, error: BaseException) -> tuple[bool, str]:
         case _:
             LOG.warning("terminal %s: the relay lies about the past: %r", channel.hex()[:8], error)
             return False, LIES
-
-
-def _first(errors: BaseExceptionGroup) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

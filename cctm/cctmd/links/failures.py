@@ -53,15 +53,6 @@ def in_words(error: BaseException) -> LinkError:
     )
 
 
-def each(group: BaseExceptionGroup) -> Iterator[BaseException]:
-    """All that happened at once."""
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from each(error)
-        else:
-            yield error
-
-
 def refused(message: Refused) -> LinkError:
     reason = Reason(message.reason) if message.reason in set(Reason) else None
     kind = LinkDownError if reason is Reason.LEAVING else LinkError

@@ -85,14 +85,13 @@ class OwnRelay:
         """Keep it running from when it is first needed on, until cancelled."""
         await self._wanted.wait()
         while True:
-            began_s = trio.current_time()
             try:
                 await self._serve()
             except OSError as error:
                 self._why = f"{error.strerror}."
             self._up = trio.Event()
             LOG.warning("this home's own relay ended: %s", self._why)
-            await self._retrying.pause(trio.current_time() - began_s)
+            await self._retrying.pause()
 
     async def _serve(self) -> None:
         """One process, from its start to its end."""
@@ -129,6 +128,7 @@ class OwnRelay:
                 self._why = said.removeprefix("cctm: ").partition(". ")[0] + "."
             elif not self._up.is_set() and '"listening"' in said:
                 self._keep_port()
+                self._retrying.opened()
                 self._up.set()
 
     def _kept_port(self) -> int | None:

@@ -32,6 +32,7 @@ class Retrying:
         self._draw = draw
         self._most_s = most_s
         self._failures = 0
+        self._opened_s: float | None = None
         self._cut_short = trio.Event()
         self._pausing: tuple[trio.CancelScope, float] | None = None  # and since when
 
@@ -44,8 +45,14 @@ class Retrying:
             self._failures += 1
         return whole_s * (1 + self._draw()) / 2
 
-    async def pause(self, lasted_s: float, at_least_s: float = 0.0) -> None:
-        """Wait before the next attempt, or until `now`."""
+    def opened(self) -> None:
+        """The connection is there: from here on it lasts."""
+        self._opened_s = trio.current_time()
+
+    async def pause(self, at_least_s: float = 0.0) -> None:
+        """Wait after an attempt that failed, or a connection that ended: for a while, or until `now`."""
+        lasted_s = 0.0 if self._opened_s is None else trio.current_time() - self._opened_s
+        self._opened_s = None
         with trio.move_on_after(max(at_least_s, self.next_pause_s(lasted_s))) as scope:
             self._pausing = scope, trio.current_time()
             await self._cut_short.wait()

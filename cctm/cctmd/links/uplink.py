@@ -16,8 +16,9 @@ from typing import Final
 
 import trio
 
+from cctm.cctmd.groups import each
 from cctm.cctmd.links.connection import dial
-from cctm.cctmd.links.failures import LinkDownError, LinkError, each, in_words
+from cctm.cctmd.links.failures import LinkDownError, LinkError, in_words
 from cctm.cctmd.links.outgoing import Outgoing
 from cctm.cctmd.links.retrying import Retrying
 from cctm.cctmd.links.upload import Host, Upload
@@ -111,12 +112,11 @@ class Uplink:
     async def run(self) -> None:
         """Dial, serve, and dial again, until cancelled."""
         while True:
-            began_s: float | None = None
             errors: list[BaseException] = []
             try:
                 relay = await self._where()
                 async with dial(relay.origin, self._channel, self._key, relay.invite) as connection:
-                    began_s = trio.current_time()
+                    self._retrying.opened()
                     upload = Upload(
                         self._channel, self._key.public, connection, self._outgoing, self._urgent, self._host
                     )
@@ -132,9 +132,8 @@ class Uplink:
                     LinkError("This machine made a mistake.", "See daemon.log.") for _ in group.exceptions
                 ]
             self._be_down(in_words(errors[0]))
-            lasted_s = 0.0 if began_s is None else trio.current_time() - began_s
             assert self._ended is not None
-            await self._retrying.pause(lasted_s, PATIENCE_S.get(self._ended.reason, 0.0))
+            await self._retrying.pause(PATIENCE_S.get(self._ended.reason, 0.0))
 
     def _be_up(self, upload: Upload) -> None:
         self._upload, self._ended = upload, None

@@ -19,8 +19,9 @@ from typing import Final
 import trio
 
 from cctm.archive.debts import Debt
+from cctm.cctmd.groups import first
 from cctm.cctmd.links.connection import Connection, dial
-from cctm.cctmd.links.failures import LinkDownError, LinkError, each, in_words, silent
+from cctm.cctmd.links.failures import LinkDownError, LinkError, in_words, silent
 from cctm.cctmd.links.pacing import Paced
 from cctm.cctmd.links.retrying import Retrying
 from cctm.cctmd.once import Once
@@ -142,7 +143,7 @@ class Debts:
                     continue
                 if failure.is_new(error.what):
                     LOG.warning("whom a relay is to let in no more: it does not hear of it: %s", error.what)
-                await retrying.pause(0.0)
+                await retrying.pause()
         finally:
             del self._visits[relay]
 
@@ -153,7 +154,7 @@ class Debts:
             try:
                 version = await self._tell(await self._where(relay), debt)
             except* (LinkError, HomeError, RemoteError) as group:
-                failed = in_words(next(each(group)))
+                failed = in_words(first(group))
             except* Exception:
                 LOG.exception("terminal %s: its relay cannot be told", debt.channel.hex()[:8])
                 failed = LinkError("This machine made a mistake.", "See daemon.log.")
