@@ -15,11 +15,12 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections import Counter
 from pathlib import Path
 
 import trio
 
+from cctm.cctmd.groups import each
 from cctm.cctmd.links.connection import LinkError
 from cctm.protocol.link import decode_link_untrusted
 from fault_parts import Relay, use_relay
@@ -40,31 +41,37 @@ class Counts:
     """What happened."""
 
     def __init__(self) -> None:
-        self.joined = self.left = self.cut = self.refused = 0
+        self.joined = self.left = self.cut = 0
         self.present = 0
+        self.ends: Counter[str] = Counter()  # of what no guest wished, and why
 
 
 async def come_and_go(guest: LightGuest, counts: Counts, chance: random.Random) -> None:
     await trio.sleep(chance.uniform(0, 10))
-    while True:
+    is_enrolled = False
+    while not is_enrolled:
         try:
             await guest.enrol()
-            break
-        except (LinkError, trio.TooSlowError):
-            counts.refused += 1
+            is_enrolled = True
+        except* (LinkError, trio.TooSlowError) as group:
+            counts.ends += Counter(f"enrolling: {why(error)}" for error in each(group))
             await trio.sleep(chance.uniform(1, 5))
     while True:
         counts.joined += 1
         counts.present += 1
         try:
             with trio.move_on_after(chance.uniform(*STAY_S)):
-                with suppress(BaseExceptionGroup, LinkError):
-                    await guest.watch()
-                counts.refused += 1
+                await guest.watch()
+        except* LinkError as group:
+            counts.ends += Counter(f"watching: {why(error)}" for error in each(group))
         finally:
             counts.present -= 1
         counts.left += 1
         await trio.sleep(chance.uniform(*AWAY_S))
+
+
+def why(error: BaseException) -> str:
+    return error.what if isinstance(error, LinkError) else type(error).__name__
 
 
 def resident_mib(pid: int) -> float:
@@ -91,7 +98,7 @@ async def soak(host: Machine, relay: Relay) -> None:
     counts = Counts()
     daemon = host.daemon_pid
     print(f"{TERMINALS} terminals, {GUESTS} guests, {SOAK_S:.0f} s")
-    print("  seconds  guests  joined  refused  daemon MiB  relay MiB  daemon CPU s  relay CPU s")
+    print("  seconds  guests  joined  unwished  daemon MiB  relay MiB  daemon CPU s  relay CPU s")
     began = time.monotonic()
     async with trio.open_nursery() as nursery:
         for number in range(GUESTS):
@@ -101,12 +108,14 @@ async def soak(host: Machine, relay: Relay) -> None:
         for _ in range(SAMPLES):
             await trio.sleep(SOAK_S / SAMPLES)
             print(
-                f"{time.monotonic() - began:9.0f}  {counts.present:6}  {counts.joined:6}  {counts.refused:7}"
+                f"{time.monotonic() - began:9.0f}  {counts.present:6}  {counts.joined:6}  {counts.ends.total():8}"
                 f"  {resident_mib(daemon):10.1f}  {resident_mib(relay.pid):9.1f}"
                 f"  {cpu_s(daemon):12.1f}  {cpu_s(relay.pid):11.1f}",
                 flush=True,
             )
         nursery.cancel_scope.cancel()
+    for reason, times in counts.ends.most_common():
+        print(f"{times:9} × {reason}")
 
 
 async def cut_at_times(relay: Relay, chance: random.Random, counts: Counts) -> None:

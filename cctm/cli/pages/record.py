@@ -58,9 +58,8 @@ class RecordPage(Page):
         """
         self._earlier = earlier
         self._is_loading = False
-        self._ending: str | None = (
-            None if earlier else ""
-        )  # why nothing more can be loaded; None: more may be
+        # Why nothing more can be loaded; None: more may be.
+        self._ending: str | None = None if earlier else ""
         self._wish_rows = 0  # so far up, once it came
         self._goes_on = False  # with the search, once it came
         self._name = name
@@ -71,6 +70,7 @@ class RecordPage(Page):
         self._typed: str | None = None
         self._wanted = ""
         self._towards = Towards.BEGINNING
+        self._looked = Towards.BEGINNING  # in the last search; `N` turns it round
         self._match: Spot | None = None
         self._search: Search | None = None
         self._note = ""
