@@ -41,10 +41,11 @@ def echo_ms(screen: Screen) -> list[float]:
     taken = []
     while screen.read(0.2) and len(screen.received) < 0:
         continue
-    for _ in range(KEYS):
+    for number in range(KEYS):
         time.sleep(chance.uniform(*PAUSE_S))
-        # What is drawn again, because a notice came or went, holds older ones only.
-        word = b"%08x" % chance.getrandbits(32)
+        # What is drawn again, because a notice came or went, holds older ones only. Beside a notice only cells that
+        # change are drawn: each does.
+        word = bytes(chance.choices((b"abcdefghijklm", b"nopqrstuvwxyz")[number % 2], k=8))
         began = time.perf_counter()
         screen.type(word)
         screen.expect(word)
