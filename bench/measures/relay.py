@@ -1,6 +1,7 @@
 """Relay: one writer, many readers, through the product's relay and through two peers on Node.
 
-    take    the writer appends entries of 256 bytes: all at once, until all receipts are there; then one by one
+    take    the writer appends entries of 256 bytes: all at once, each in a message, until all receipts are there; then
+            as its client sends what has been waiting; then one by one
     spread  1,000 readers: each message when all have the one before (nothing can be batched); then all at once
     join    a newcomer connects, and waits for the newest screen, with 1 MB and with 1 GB of history
     idle    5,000 connections that say nothing: what each adds to the server's memory
@@ -34,6 +35,7 @@ BETTER: Final = "× the better peer"
 
 COLUMNS: Final = (
     Column("taken", "taken/s", 0),
+    Column("waiting", "waiting/s", 0),
     Column("receipt", "receipt ms", 2),
     Column("by one", "by one/s", 0),
     Column("at once", "at once/s", 0),
@@ -41,7 +43,12 @@ COLUMNS: Final = (
     *(Column(label, f"join ms, {label}", 1) for label in (SHORT, LONG)),
     Column("idle", "idle KiB", 1),
 )
-MORE: Final = (("taken", "messages taken"), ("by one", "spread one by one"), ("at once", "spread at once"))
+MORE: Final = (
+    ("taken", "messages taken"),
+    ("waiting", "messages taken that waited"),
+    ("by one", "spread one by one"),
+    ("at once", "spread at once"),
+)
 LESS: Final = ((SHORT, f"join, {SHORT}"), (LONG, f"join, {LONG}"), ("idle", "idle connection"))
 
 T = TypeVar("T")
@@ -50,6 +57,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Taken:
     per_s: float
+    waiting_per_s: float
     receipt_ms: float
 
 
@@ -75,14 +83,16 @@ class Sizes:
 
 def take(relay: RelayContender, sizes: Sizes) -> Taken:
     with relay.writing() as writer:
-        messages = relay.messages(sizes.messages)
-        start = time.perf_counter_ns()
-        per_s = sizes.messages / ((relay.append(writer, messages) - start) / 1e9)
+        rates = []
+        for append in (relay.append, relay.append_waiting):
+            messages = relay.messages(sizes.messages)
+            start = time.perf_counter_ns()
+            rates.append(sizes.messages / ((append(writer, messages) - start) / 1e9))
         waits = []
         for message in relay.messages(sizes.receipts):
             start = time.perf_counter_ns()
             waits.append((relay.append(writer, [message]) - start) / 1e6)
-    return Taken(per_s, statistics.median(waits))
+    return Taken(*rates, statistics.median(waits))
 
 
 def spread(relay: RelayContender, sizes: Sizes) -> Spread:
@@ -198,6 +208,7 @@ def relay(setting: Setting) -> Section:
     parts.run()
     more: dict[str, Callable[[str], float | None]] = {
         "taken": _median(parts.taken, lambda one: one.per_s),
+        "waiting": _median(parts.taken, lambda one: one.waiting_per_s),
         "by one": _median(parts.spread, lambda one: one.by_one_per_s),
         "at once": _median(parts.spread, lambda one: one.at_once_per_s),
     }

@@ -11,7 +11,7 @@ from bench.contenders.base import first_line
 from bench.contenders.cctm import executable
 from bench.relays.base import HISTORY_BYTES, LOCALHOST, PAYLOAD_BYTES, Message, RelayContender
 from bench.relays.readers import Dial
-from bench.relays.wire import WebSocket
+from bench.relays.wire import WebSocket, frame
 from bench.results import PRODUCT
 from cctm.protocol.access import Role
 from cctm.protocol.admission import AccessList, Verb, sign_access
@@ -29,7 +29,7 @@ from cctm.protocol.keys import (
 )
 from cctm.protocol.log_writer import LogWriter
 from cctm.protocol.sync.dialling import Dialling
-from cctm.protocol.sync.messages import TABLE, LogRow, Logs, Stored, Tail
+from cctm.protocol.sync.messages import TABLE, Append, LogRow, Logs, Stored, Tail
 from cctm.protocol.sync.records import Records, cut_appends
 from cctm.relay.database import RECORD_OVERHEAD_BYTES, Database, LogState
 
@@ -191,6 +191,13 @@ class OurRelay(RelayContender):
             (append,) = cut_appends(Records(log.log, sealed.entry.seq, [encode_record(sealed)]))
             made.append(Message(TABLE.encode(append), sealed.entry.sig[-16:], log.size))
         return made
+
+    def append_waiting(self, writer: WebSocket, messages: Sequence[Message]) -> int:
+        appends = [TABLE.decode_untrusted(message.data) for message in messages]
+        records = [record for append in appends if isinstance(append, Append) for record in append.records]
+        run = Records(self._host_log.log, messages[0].number - 1, records)
+        parts = (TABLE.encode(part) for part in cut_appends(run))
+        return writer.pump(b"".join(map(frame, parts)), self.receipts(messages))
 
     def receipts(self, messages: Sequence[Message]) -> Callable[[bytes], bool]:
         wanted = messages[-1].number
