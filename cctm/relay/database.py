@@ -18,6 +18,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from cctm.protocol.admission import decode_access_untrusted
@@ -31,6 +32,9 @@ _SEQ_BITS: Final = 40
 _BUSY_S: Final = 10.0
 RECORD_OVERHEAD_BYTES: Final = 32  # of the database's own, for quotas
 LOG_OVERHEAD_BYTES: Final = 512
+# Each step of a statement lets go of the interpreter, and waits to have it back: rows go by the hundred.
+_ROWS_AT_ONCE: Final = 128
+_INSERT: Final = "INSERT INTO records (place, record) VALUES (?, ?)"
 _EMPTY_LIST_BYTES: Final = 128  # a signed access list without members is smaller, one with a member larger
 
 _TABLES: Final = """
@@ -230,10 +234,10 @@ class Database:
                 (channel_number, state.log, state.writer, state.generation),
             )
         (number,) = self._sql.execute("SELECT number FROM logs WHERE log = ?", (state.log,)).fetchone()
-        self._sql.executemany(
-            "INSERT INTO records (place, record) VALUES (?, ?)",
-            [(_place(number, seq), record) for seq, record in enumerate(records, first)],
-        )
+        rows = [(_place(number, seq), record) for seq, record in enumerate(records, first)]
+        for at in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[at : at + _ROWS_AT_ONCE]
+            self._sql.execute(_INSERT + ", (?, ?)" * (len(some) - 1), list(chain.from_iterable(some)))
         self._sql.execute(
             "UPDATE logs SET size = ?, head = ?, granted = ?, keyframe = ? WHERE number = ?",
             (state.size, state.head, state.grant, state.keyframe, number),

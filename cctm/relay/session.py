@@ -189,7 +189,7 @@ class Session:
                 while not self._is_ending:
                     data = await self._socket.receive()
                     await self._take(data, uses)
-                    if self._serving.state is State.OPEN:
+                    if handshake.deadline != inf and self._serving.state is State.OPEN:
                         handshake.deadline = inf
             except Closed:
                 await self._append_last()
