@@ -196,7 +196,10 @@ class Mirror(Stage):
             withholds=hailing is not None and hailing.withholds({known.log: known.size}, now_us),
             is_confirmed=is_young or (hailing is not None and now_us < hailing.confirmed_until_us),
         )
-        self.put_banner("" if self.ending is not None else banner(standing))
+        text = "" if self.ending is not None else banner(standing)
+        if text != self.banner and standing.parted in PARTED:
+            self.say(text)  # instead of the greeting, which would lie over it for a while
+        self.put_banner(text)
 
     # --- what comes
 
