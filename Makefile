@@ -1,7 +1,7 @@
 # `make run` and `make test` set everything up by themselves; the others build on the same set-up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint types bench fuzz check setup lock clean layers torture faults soak beside
+.PHONY: help run demo test lint types bench fuzz check setup lock clean layers docs torture faults soak beside
 
 PYTHON ?= python3
 VENV := .venv
@@ -44,6 +44,9 @@ ifeq ($(strip $(ARGS)),)
 else
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 endif
+
+docs: $(READY)  ## docs/commands/ anew, from what the commands say of themselves
+	@$(BIN)/python docs/commands.py
 
 lint: $(READY)  ## ruff: rules and format
 	@$(BIN)/ruff check .
